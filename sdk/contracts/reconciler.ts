@@ -1,0 +1,60 @@
+import { extensionPoint } from '../plugin/token.js';
+import type { Draft, ObjectKind, View, Writer } from './store.js';
+
+/**
+ * One stage of the leader's turn.
+ *
+ * A turn runs every stage in ring order on one draft and proposes the sum as one entry. A stage is a
+ * pure function of what it is given: no clock, no dice, no memory between two turns.
+ * Invariants: the same input gives the same plan; a plan on its own result is empty (both are property
+ * tests in the testkit). A stage that throws has its part of the turn undone and is reported as a
+ * fault; the other stages go on. Times are instants in the store; `wakeAt` asks for a turn then.
+ * Answers combine by order: each stage sees what the ones before it planned.
+ */
+export interface Reconciler {
+  /** Writer id, and the fields this stage owns. Two stages that own one field are refused at start. */
+  readonly writer: Writer;
+  /** Ring position; lower is earlier. See `Ring`. Ties run in the order of writer ids. */
+  readonly order: number;
+  reconcile(input: TurnInput): TurnResult;
+}
+
+export interface TurnInput {
+  /** What the stage before left. Read through it, write through it. */
+  readonly draft: Draft;
+  /** Wall clock, ms. The same for all stages of a turn. */
+  readonly now: number;
+  /** Ids for new objects. */
+  id(): string;
+  /** What changed since this stage last saw the store, including what earlier stages planned in this turn. */
+  readonly dirty: Dirty;
+}
+
+/** Which objects to look at. An event means "look at the state again". */
+export interface Dirty {
+  /** True on the first turn of a leader and after a failed turn: look at everything. */
+  readonly everything: boolean;
+  /** Ids that were created, changed or removed. Empty when `everything`. */
+  ids(kind: ObjectKind): ReadonlySet<string>;
+  /** Services with a changed task (also a removed one). */
+  servicesOfTasks(): ReadonlySet<string>;
+}
+
+export interface TurnResult {
+  /** Earliest instant (wall clock, ms) at which this stage wants to look again without a change. */
+  readonly wakeAt?: number | undefined;
+}
+
+/** Positions in the ring; a third party picks a number between two of them. */
+export const Ring = {
+  orchestrator: 100,
+  updater: 200,
+  restart: 300,
+  constraintEnforcer: 400,
+  allocator: 500,
+  scheduler: 600,
+  reaper: 700,
+} as const;
+
+export type { Draft, View };
+export const Reconcilers = extensionPoint<Reconciler>('swarmkit.reconciler.v1');

@@ -1,0 +1,177 @@
+import type { Observable } from 'rxjs';
+import { token } from '../plugin/token.js';
+import type {
+  Cluster,
+  Config,
+  Extension,
+  Network,
+  Node,
+  Resource,
+  Secret,
+  Service,
+  Task,
+  Volume,
+} from '../wire/gen/swarmkit/objects.js';
+import type { NodeSpec_Membership } from '../wire/gen/swarmkit/specs.js';
+import type { NodeRole, TaskState } from '../wire/gen/swarmkit/types.js';
+
+/**
+ * Cluster state: what every manager agrees on, in memory.
+ *
+ * Verbs: `view` (committed state, live), `head` (plus what is in flight), `pin` (a stable copy that
+ * costs nothing to take), `update` (one atomic write).
+ * Streams: `commits$`, one fact a committed entry that changed something, in order.
+ * Invariants: objects are readonly and never changed in place: an unchanged object is the same object;
+ * committed state changes only by applying an entry; `meta.version.index` is the index before the
+ * entry's own and is the same on all objects of one entry; one writer a field (`Writer.writes`).
+ * Errors, with SwarmKit's texts, kind unknown: STORE_EXISTS `object already exists`, STORE_MISSING
+ * `object does not exist`, STORE_NAME_CONFLICT `name conflicts with an existing object`,
+ * STORE_CONFLICT `update out of sequence`; STORE_FIELD (internal: a writer strayed); and those of
+ * consensus, which say whether the write may have happened.
+ * One provider.
+ */
+export interface Store {
+  /** Committed state. Live: a later call of its verbs sees later commits. */
+  view(): View;
+  /** Committed state plus writes in flight. What a write is checked against. */
+  head(): View;
+  /** Committed state as of now, unchanged until `release`. */
+  pin(): Pin;
+  /**
+   * Runs `change` at once on a draft of the head, proposes what it did as one entry, and resolves when
+   * that entry is applied here. `change` is synchronous; when it throws nothing is proposed. A draft
+   * without changes is not proposed.
+   */
+  update<T>(writer: Writer, change: (draft: Draft) => T): Promise<T>;
+  readonly commits$: Observable<Commit>;
+}
+
+/** Everything the store holds, by kind. */
+export interface Objects {
+  readonly node: Node;
+  readonly service: Service;
+  readonly task: Task;
+  readonly network: Network;
+  readonly cluster: Cluster;
+  readonly secret: Secret;
+  readonly config: Config;
+  readonly volume: Volume;
+  readonly resource: Resource;
+  readonly extension: Extension;
+}
+export type ObjectKind = keyof Objects;
+
+/** How to look things up. Everything except `all` and the prefixes is an index: cost of the answer alone. */
+export type By =
+  | { readonly by: 'all' }
+  | { readonly by: 'idPrefix'; readonly value: string }
+  /** Case-insensitive. For tasks the service's annotation name is not a name: see `namePrefix`. */
+  | { readonly by: 'name'; readonly value: string }
+  | { readonly by: 'namePrefix'; readonly value: string }
+  /** Tasks of a service. */
+  | { readonly by: 'service'; readonly id: string }
+  /** Tasks on a node. */
+  | { readonly by: 'node'; readonly id: string }
+  /** Tasks of one slot. */
+  | { readonly by: 'slot'; readonly serviceId: string; readonly slot: bigint }
+  | { readonly by: 'desiredState'; readonly state: TaskState }
+  | { readonly by: 'taskState'; readonly state: TaskState }
+  /** Nodes. */
+  | { readonly by: 'role'; readonly role: NodeRole }
+  | { readonly by: 'membership'; readonly membership: NodeSpec_Membership }
+  /** Services and tasks that refer to it. */
+  | { readonly by: 'secret'; readonly id: string }
+  | { readonly by: 'config'; readonly id: string }
+  | { readonly by: 'network'; readonly id: string }
+  /** Resources of an extension. */
+  | { readonly by: 'kind'; readonly kind: string }
+  /** Volumes. */
+  | { readonly by: 'volumeGroup'; readonly group: string }
+  | { readonly by: 'driver'; readonly name: string };
+
+export interface View {
+  /** Index of the last entry seen. */
+  readonly index: bigint;
+  get<K extends ObjectKind>(kind: K, id: string): Objects[K] | undefined;
+  /** In id order where the answer is shown to people; otherwise in no promised order, but the same on every replay. */
+  find<K extends ObjectKind>(kind: K, by: By): readonly Objects[K][];
+  count(kind: ObjectKind): number;
+}
+
+export interface Pin extends View {
+  release(): void;
+}
+
+export interface Draft extends View {
+  /** The id must be set by the caller; `meta` is set by the store. */
+  create<K extends ObjectKind>(kind: K, object: Objects[K]): Objects[K];
+  /** The object must carry the version it was read with. */
+  update<K extends ObjectKind>(kind: K, object: Objects[K]): Objects[K];
+  remove(kind: ObjectKind, id: string): void;
+  /** The same draft for another writer: its changes are checked against that writer's fields. */
+  as(writer: Writer): Draft;
+  /** Undoes everything done through this draft since `mark`; for one stage that failed in a shared draft. */
+  mark(): DraftMark;
+  rollback(mark: DraftMark): void;
+}
+export type DraftMark = { readonly at: number };
+
+/**
+ * Who writes, and which fields it owns. No two reconcilers own the same field (checked at start); the
+ * APIs write what users decide: specs, and the removal of what users may remove.
+ */
+export interface Writer {
+  /** Plugin or stage id, shown as `by`. */
+  readonly id: string;
+  readonly writes: readonly Field[];
+}
+
+/**
+ * What can be owned. For a change, the store finds the fields it touches; a touched field that the
+ * writer does not own is refused with STORE_FIELD, which names both.
+ */
+export type Field =
+  | 'spec' // specs, names, labels of any object, and their creation and removal by users
+  | 'task.existence' // creation (by the orchestrator) of tasks
+  | 'task.deletion' // removal of tasks
+  | 'task.desiredState'
+  | 'task.allocation' // NEW -> PENDING, endpoint, networks
+  | 'task.placement' // node id, resources, PENDING -> ASSIGNED, and why not (status.err while PENDING)
+  | 'task.observed' // status from ASSIGNED on
+  | 'task.eviction' // REJECTED by a manager
+  | 'service.updateStatus' // update status, and the spec swap of a rollback
+  | 'service.endpoint'
+  | 'service.jobStatus'
+  | 'service.deletion' // removal after pendingDelete
+  | 'node.existence'
+  | 'node.observed' // status, description, manager status
+  | 'node.role'
+  | 'node.certificate'
+  | 'node.attachments'
+  | 'network.allocation' // driver state, ipam
+  | 'cluster.existence'
+  | 'cluster.ca' // root CA, tokens, unlock keys, blacklisted certificates
+  | 'cluster.keys' // network bootstrap keys
+  | 'volume.observed'
+  | 'any'; // restore and tests only
+
+export type Change = { readonly [K in ObjectKind]: ChangeOf<K> }[ObjectKind];
+export interface ChangeOf<K extends ObjectKind> {
+  readonly kind: K;
+  readonly action: 'create' | 'update' | 'remove';
+  readonly id: string;
+  /** After the change; for `remove` the object as it was. */
+  readonly object: Objects[K];
+  /** Before the change; undefined for `create`. */
+  readonly old: Objects[K] | undefined;
+}
+
+export interface Commit {
+  /** Raft index of the entry. */
+  readonly index: bigint;
+  /** Writer ids, where the entry was proposed here; empty on followers and on replay. */
+  readonly by: readonly string[];
+  readonly changes: readonly Change[];
+}
+
+export const Store = token<Store>('swarmkit.store.v1');
