@@ -1,0 +1,362 @@
+/**
+ * A store that is obviously right and not at all fast: maps that are copied whole and searched from end
+ * to end. Reconcilers are unit-tested on it, and the real store is compared with it.
+ * Writes commit at once; there is nothing in flight, so the head is the committed state. Field
+ * ownership is not checked unless asked for.
+ */
+import { type Observable, Subject } from 'rxjs';
+import type {
+  By,
+  Change,
+  Commit,
+  Draft,
+  DraftMark,
+  ObjectKind,
+  Objects,
+  Pin,
+  Store,
+  View,
+  Writer,
+} from '../contracts/store.js';
+import { hasUniqueName, nameKey, objectKinds, objectName } from '../model/object-name.js';
+import { timestampFromMs } from '../model/time.js';
+import { wireEqual } from '../model/wire-equal.js';
+import { SwarmError } from '../plugin/errors.js';
+import type { Service, Task } from '../wire/gen/swarmkit/objects.js';
+import { fixtureTime } from './fixtures.js';
+
+type AnyObject = Objects[ObjectKind];
+/** One map a kind, never changed in place once it is shared. */
+type Tables = { readonly [K in ObjectKind]: Map<string, AnyObject> };
+
+export interface FakeStoreOptions {
+  /** Wall clock for meta, ms. Default: the time of the fixtures, standing still. */
+  readonly now?: () => number;
+  /** Called for every net change of a writer; throw to refuse the whole write. */
+  readonly check?: (writer: Writer, change: Change) => void;
+}
+
+export class FakeStore implements Store {
+  /** Every commit so far, oldest first. */
+  readonly commits: Commit[] = [];
+  readonly commits$: Observable<Commit>;
+  private readonly subject = new Subject<Commit>();
+  private readonly now: () => number;
+  private readonly check: ((writer: Writer, change: Change) => void) | undefined;
+  private tables: Tables = emptyTables();
+  /** Not 0, so that an object that lost its version is noticed. */
+  private index = 10n;
+  private refusal: unknown;
+
+  constructor(options: FakeStoreOptions = {}) {
+    this.now = options.now ?? (() => fixtureTime);
+    this.check = options.check;
+    this.commits$ = this.subject.asObservable();
+  }
+
+  view(): View {
+    return new TablesView(
+      () => this.tables,
+      () => this.index,
+    );
+  }
+
+  head(): View {
+    return this.view();
+  }
+
+  pin(): Pin {
+    const tables = this.tables;
+    const index = this.index;
+    const view = new TablesView(
+      () => tables,
+      () => index,
+    );
+    return Object.assign(view, { release: () => undefined });
+  }
+
+  async update<T>(writer: Writer, change: (draft: Draft) => T): Promise<T> {
+    return this.updateNow(writer, change);
+  }
+
+  /** The same, without a promise. */
+  updateNow<T>(writer: Writer, change: (draft: Draft) => T): T {
+    if (this.refusal !== undefined) {
+      const error = this.refusal;
+      this.refusal = undefined;
+      throw error;
+    }
+    const state: DraftState = {
+      tables: this.tables,
+      writes: [],
+      index: this.index,
+      now: this.now(),
+    };
+    const result = change(new FakeDraft(state, writer));
+    const changes = differences(this.tables, state.tables);
+    if (this.check !== undefined) this.checkWrites(this.check, state.writes);
+    if (changes.length === 0) return result;
+    this.tables = state.tables;
+    this.index += 1n;
+    const commit: Commit = {
+      index: this.index,
+      by: [...new Set(state.writes.map((write) => write.writer.id))],
+      changes,
+    };
+    this.commits.push(commit);
+    this.subject.next(commit);
+    return result;
+  }
+
+  /** Puts objects in as they are, names and versions unchecked, without a commit. For the start of a test. */
+  seed(objects: { readonly [K in ObjectKind]?: readonly Objects[K][] }): this {
+    const tables = copyTables(this.tables);
+    for (const kind of objectKinds)
+      for (const object of objects[kind] ?? []) tables[kind].set(object.id, object);
+    this.tables = tables;
+    return this;
+  }
+
+  /** The next update is refused with this error, before its change runs. */
+  refuseNext(error: unknown): void {
+    this.refusal = error;
+  }
+
+  private checkWrites(
+    check: (writer: Writer, change: Change) => void,
+    writes: readonly Write[],
+  ): void {
+    for (const { writer, before, after, kind, id } of writes) {
+      const change = changeOf(kind, id, before, after);
+      if (change !== undefined) check(writer, change);
+    }
+  }
+}
+
+interface Write {
+  readonly writer: Writer;
+  readonly kind: ObjectKind;
+  readonly id: string;
+  readonly before: AnyObject | undefined;
+  readonly after: AnyObject | undefined;
+}
+
+interface DraftState {
+  tables: Tables;
+  writes: Write[];
+  readonly index: bigint;
+  readonly now: number;
+}
+
+class TablesView implements View {
+  constructor(
+    private readonly tablesNow: () => Tables,
+    private readonly indexNow: () => bigint,
+  ) {}
+
+  get index(): bigint {
+    return this.indexNow();
+  }
+
+  get<K extends ObjectKind>(kind: K, id: string): Objects[K] | undefined {
+    return this.tablesNow()[kind].get(id) as Objects[K] | undefined;
+  }
+
+  find<K extends ObjectKind>(kind: K, by: By): readonly Objects[K][] {
+    const all = [...this.tablesNow()[kind].values()] as Objects[K][];
+    return all.filter((object) => matches(kind, object, by)).sort(byId);
+  }
+
+  count(kind: ObjectKind): number {
+    return this.tablesNow()[kind].size;
+  }
+}
+
+/** Marks are whole states: rolling back is putting one back. */
+class FakeDraft extends TablesView implements Draft {
+  private readonly marks: { tables: Tables; writes: readonly Write[] }[] = [];
+
+  constructor(
+    private readonly state: DraftState,
+    private readonly writer: Writer,
+  ) {
+    super(
+      () => state.tables,
+      () => state.index,
+    );
+  }
+
+  create<K extends ObjectKind>(kind: K, object: Objects[K]): Objects[K] {
+    if (object.id === '')
+      throw new SwarmError('internal', 'STORE_ID', `A ${kind} without an id was to be created.`);
+    this.checkRules(kind, object);
+    if (this.get(kind, object.id) !== undefined)
+      throw new SwarmError('unknown', 'STORE_EXISTS', 'object already exists');
+    const now = timestampFromMs(this.state.now);
+    const meta = { version: { index: this.state.index }, createdAt: now, updatedAt: now };
+    return this.write(kind, object.id, { ...object, meta });
+  }
+
+  update<K extends ObjectKind>(kind: K, object: Objects[K]): Objects[K] {
+    this.checkRules(kind, object);
+    const before = this.get(kind, object.id);
+    if (before === undefined)
+      throw new SwarmError('unknown', 'STORE_MISSING', 'object does not exist');
+    if (versionOf(before) !== versionOf(object))
+      throw new SwarmError('unknown', 'STORE_CONFLICT', 'update out of sequence');
+    if (sameButMeta(before, object)) return before;
+    const meta = {
+      ...before.meta,
+      version: { index: this.state.index },
+      createdAt: before.meta?.createdAt,
+      updatedAt: timestampFromMs(this.state.now),
+    };
+    return this.write(kind, object.id, { ...object, meta });
+  }
+
+  remove(kind: ObjectKind, id: string): void {
+    const before = this.get(kind, id);
+    if (before === undefined)
+      throw new SwarmError('unknown', 'STORE_MISSING', 'object does not exist');
+    const tables = copyTables(this.state.tables);
+    tables[kind].delete(id);
+    this.state.tables = tables;
+    this.state.writes.push({ writer: this.writer, kind, id, before, after: undefined });
+  }
+
+  as(writer: Writer): Draft {
+    return new FakeDraft(this.state, writer);
+  }
+
+  mark(): DraftMark {
+    this.marks.push({ tables: this.state.tables, writes: [...this.state.writes] });
+    return { at: this.marks.length - 1 };
+  }
+
+  rollback(mark: DraftMark): void {
+    const saved = this.marks[mark.at];
+    if (saved === undefined) throw new Error(`There is no mark ${mark.at} in this draft.`);
+    this.state.tables = saved.tables;
+    this.state.writes = [...saved.writes];
+  }
+
+  private write<K extends ObjectKind>(kind: K, id: string, object: Objects[K]): Objects[K] {
+    const before = this.get(kind, id);
+    const tables = copyTables(this.state.tables);
+    tables[kind].set(id, object);
+    this.state.tables = tables;
+    this.state.writes.push({ writer: this.writer, kind, id, before, after: object });
+    return object;
+  }
+
+  private checkRules(kind: ObjectKind, object: AnyObject): void {
+    const key = nameKey(objectName(kind, object));
+    const taken =
+      hasUniqueName(kind) &&
+      [...this.state.tables[kind].values()].some(
+        (other) => other.id !== object.id && nameKey(objectName(kind, other)) === key,
+      );
+    const reserved =
+      kind === 'extension' &&
+      (objectKinds as readonly string[]).includes(objectName(kind, object as Objects['extension']));
+    if (taken || reserved)
+      throw new SwarmError(
+        'unknown',
+        'STORE_NAME_CONFLICT',
+        'name conflicts with an existing object',
+      );
+    if (
+      kind === 'resource' &&
+      this.find('extension', { by: 'name', value: (object as Objects['resource']).kind }).length ===
+        0
+    )
+      throw new SwarmError('unknown', 'STORE_NO_KIND', 'object kind is unregistered');
+  }
+}
+
+function matches<K extends ObjectKind>(kind: K, object: Objects[K], by: By): boolean {
+  const task = kind === 'task' ? (object as Task) : undefined;
+  const service = kind === 'service' ? (object as Service) : undefined;
+  const node = kind === 'node' ? (object as Objects['node']) : undefined;
+  const volume = kind === 'volume' ? (object as Objects['volume']) : undefined;
+  const spec = task?.spec ?? service?.spec?.task;
+  const container = spec?.runtime?.$case === 'container' ? spec.runtime.value : undefined;
+  switch (by.by) {
+    case 'all':
+      return true;
+    case 'idPrefix':
+      return object.id.startsWith(by.value);
+    case 'name':
+      return nameKey(objectName(kind, object)) === nameKey(by.value);
+    case 'namePrefix':
+      return nameKey(objectName(kind, object)).startsWith(nameKey(by.value));
+    case 'service':
+      return task?.serviceId === by.id;
+    case 'node':
+      return task?.nodeId === by.id;
+    case 'slot':
+      return task?.serviceId === by.serviceId && task.slot === by.slot;
+    case 'desiredState':
+      return task?.desiredState === by.state;
+    case 'taskState':
+      return task !== undefined && (task.status?.state ?? 0) === by.state;
+    case 'role':
+      return node?.role === by.role;
+    case 'membership':
+      return node?.spec?.membership === by.membership;
+    case 'secret':
+      return container?.secrets.some((reference) => reference.secretId === by.id) ?? false;
+    case 'config':
+      return container?.configs.some((reference) => reference.configId === by.id) ?? false;
+    case 'network':
+      return (
+        (service?.spec?.networks.some((network) => network.target === by.id) ?? false) ||
+        (spec?.networks.some((network) => network.target === by.id) ?? false) ||
+        (task?.networks.some((attachment) => attachment.network?.id === by.id) ?? false)
+      );
+    case 'kind':
+      return kind === 'resource' && (object as Objects['resource']).kind === by.kind;
+    case 'volumeGroup':
+      return volume?.spec?.group === by.group;
+    case 'driver':
+      return volume?.spec?.driver?.name === by.name;
+  }
+}
+
+function differences(before: Tables, after: Tables): Change[] {
+  const changes: Change[] = [];
+  for (const kind of objectKinds) {
+    for (const id of new Set([...before[kind].keys(), ...after[kind].keys()])) {
+      const change = changeOf(kind, id, before[kind].get(id), after[kind].get(id));
+      if (change !== undefined) changes.push(change);
+    }
+  }
+  return changes;
+}
+
+function changeOf(
+  kind: ObjectKind,
+  id: string,
+  old: AnyObject | undefined,
+  object: AnyObject | undefined,
+): Change | undefined {
+  if (old === object) return undefined;
+  if (object === undefined) return { kind, action: 'remove', id, object: old, old } as Change;
+  if (old === undefined) return { kind, action: 'create', id, object, old } as Change;
+  return sameButMeta(old, object)
+    ? undefined
+    : ({ kind, action: 'update', id, object, old } as Change);
+}
+
+const sameButMeta = (a: AnyObject, b: AnyObject): boolean =>
+  wireEqual({ ...a, meta: undefined }, { ...b, meta: undefined });
+
+const versionOf = (object: AnyObject): bigint => object.meta?.version?.index ?? 0n;
+
+const byId = (a: AnyObject, b: AnyObject): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
+const copyTables = (tables: Tables): Tables =>
+  Object.fromEntries(objectKinds.map((kind) => [kind, new Map(tables[kind])])) as Tables;
+
+const emptyTables = (): Tables =>
+  Object.fromEntries(objectKinds.map((kind) => [kind, new Map()])) as unknown as Tables;
