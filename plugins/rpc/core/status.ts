@@ -1,0 +1,20 @@
+import { statusOfKind } from '@swarmkit/sdk/client/status';
+import { isSwarmError, messageOf } from '@swarmkit/sdk/plugin/errors';
+
+/** What travels of an error: a gRPC status. */
+export interface Status {
+  readonly code: number;
+  readonly details: string;
+}
+
+const UNKNOWN = 2;
+
+/** A SwarmError's kind and text; of anything else the bare text as UNKNOWN, as SwarmKit's peers expect. */
+export const statusOf = (error: unknown): Status =>
+  isSwarmError(error)
+    ? { code: statusOfKind(error.kind), details: wellFormed(error.message) }
+    : { code: UNKNOWN, details: wellFormed(messageOf(error)) };
+
+/** Half a surrogate pair cannot be put on the wire, and gRPC's encoder throws on it. */
+const wellFormed = (text: string): string =>
+  text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD');

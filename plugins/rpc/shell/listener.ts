@@ -1,0 +1,176 @@
+// A listening TLS socket in front of gRPC. Owning the socket (and handing decrypted connections to
+// grpc-js) is what lets us ask for a client certificate without demanding one, end connections whose
+// certificate does not verify, exchange our own certificate under open streams, and say clearly why a
+// listen failed. Only documented APIs of grpc-js and node:tls are used.
+import { chmodSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { constants } from 'node:crypto';
+import { createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import type { Identity } from '@swarmkit/sdk/contracts/identity';
+import type { Endpoint, Peer } from '@swarmkit/sdk/contracts/rpc';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import { formatHostPort, parseHostPort } from '../core/address.js';
+import { peerOf } from '../core/peer.js';
+import { claimSocketPath, codeOf, socketInUse, unusable } from './control-socket.js';
+
+export interface Listener {
+  readonly endpoint: Endpoint;
+  /** New connections are greeted with this certificate and judged by these roots. */
+  use(identity: Identity): void;
+  /** Accepts no more; open connections live on until `destroy`. */
+  close(): void;
+  destroy(): void;
+}
+
+interface Options {
+  readonly identity: Identity;
+  readonly log: Logger;
+  readonly accept: (socket: TLSSocket) => void;
+}
+
+/** The control socket: no client certificate, mode 0600. */
+export async function listenOnSocket(path: string, options: Options): Promise<Listener> {
+  await claimSocketPath(path);
+  const server = tlsServer(options, false);
+  await listening(server, () => {
+    server.listen(path);
+    // In the same tick as the bind: nobody has been accepted yet.
+    if (server.listening) chmodSync(path, 0o600);
+  }).catch((error: unknown) => {
+    throw codeOf(error) === 'EADDRINUSE' ? socketInUse(path, error) : unusable(path, error);
+  });
+  return listenerOf(server, options, { exposure: 'control', address: `unix:${path}` });
+}
+
+/** The remote port. `peers` holds who is at the other end, by `ip:port`, while connected. */
+export async function listenOnPort(
+  address: string,
+  peers: Map<string, Peer>,
+  options: Options,
+): Promise<Listener> {
+  const { host, port } = parseHostPort(address);
+  const server = tlsServer(
+    {
+      ...options,
+      accept: (socket) => {
+        const key = `${socket.remoteAddress}:${socket.remotePort}`;
+        const peer = verifiedPeer(socket);
+        if (peer === undefined) {
+          options.log.debug({ peer: key }, 'connection ended: its certificate does not verify');
+          socket.destroy();
+          return;
+        }
+        peers.set(key, peer);
+        socket.once('close', () => {
+          if (peers.get(key) === peer) peers.delete(key);
+        });
+        options.accept(socket);
+      },
+    },
+    true,
+  );
+  await listening(server, () => server.listen(port, host === '' ? undefined : host)).catch(
+    (error: unknown) => {
+      throw codeOf(error) === 'EADDRINUSE'
+        ? addressInUse(address, error)
+        : unusable(address, error);
+    },
+  );
+  const bound = server.address() as AddressInfo;
+  return listenerOf(server, options, {
+    exposure: 'remote',
+    address: formatHostPort({ host, port: bound.port }),
+  });
+}
+
+type TlsServer = ReturnType<typeof createServer>;
+
+function tlsServer(options: Options, requestCert: boolean): TlsServer {
+  const server = createServer({
+    ...contextOf(options.identity),
+    requestCert,
+    // A missing certificate is fine for some calls; node cannot ask for "none or a good one", so the
+    // bad ones are dropped in `accept`.
+    rejectUnauthorized: false,
+    ALPNProtocols: ['h2'],
+    handshakeTimeout: 10_000,
+  });
+  server.on('secureConnection', (socket) => {
+    // http2 hears errors of the session; this is for those that come before and after it.
+    socket.on('error', () => undefined);
+    if (socket.alpnProtocol === 'h2') options.accept(socket);
+    else socket.destroy();
+  });
+  server.on('tlsClientError', (error) => {
+    options.log.debug({ err: error }, 'TLS handshake failed');
+  });
+  return server;
+}
+
+/** TLS 1.2 suites are SwarmKit's; without tickets nobody resumes a session that old roots verified. */
+const contextOf = (identity: Identity): SecureContextOptions => ({
+  cert: identity.certificatePem,
+  key: identity.keyPem,
+  ca: identity.rootsPem,
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-RSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+    'ECDHE-RSA-CHACHA20-POLY1305',
+  ].join(':'),
+  secureOptions: constants.SSL_OP_NO_TICKET,
+});
+
+/** Undefined when a certificate was shown that does not verify. */
+function verifiedPeer(socket: TLSSocket): Peer | undefined {
+  const address = formatHostPort({
+    host: socket.remoteAddress ?? '',
+    port: socket.remotePort ?? 0,
+  });
+  if (socket.getPeerX509Certificate() === undefined) return peerOf(undefined, address);
+  return socket.authorized ? peerOf(socket.getPeerCertificate().subject, address) : undefined;
+}
+
+const listening = (server: TlsServer, listen: () => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.off('error', reject);
+      resolve();
+    });
+    listen();
+  });
+
+function listenerOf(server: TlsServer, options: Options, endpoint: Endpoint): Listener {
+  const sockets = new Set<TLSSocket>();
+  server.on('error', (error) => options.log.warn({ err: error, ...endpoint }, 'listener failed'));
+  server.on('secureConnection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return {
+    endpoint,
+    use: (identity) => server.setSecureContext(contextOf(identity)),
+    close: () => {
+      server.close();
+    },
+    destroy: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+const addressInUse = (address: string, cause: unknown): SwarmError =>
+  new SwarmError(
+    'failed-precondition',
+    'RPC_ADDRESS_IN_USE',
+    `another process listens on ${address}: stop it or give this node another address`,
+    { cause },
+  );

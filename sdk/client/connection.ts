@@ -1,0 +1,259 @@
+// One connection to a manager: gRPC's callbacks and streams as promises and async iterables, its
+// status codes as SwarmError. Used by the rpc plugin between nodes and by client programs on the
+// control socket. It must never let an error event of gRPC go unheard: that would end the process.
+import { createSecureContext } from 'node:tls';
+import {
+  type ChannelCredentials,
+  type ClientOptions,
+  credentials,
+  Client as GrpcClient,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import type { CallOptions, RpcConnection } from '../contracts/rpc.js';
+import { SwarmError } from '../plugin/errors.js';
+import { kindOfStatus } from './status.js';
+
+/** Every manager's certificate carries this name, whatever address it is reached at. */
+const SERVER_NAME = 'swarm-manager';
+
+const OPTIONS: ClientOptions = {
+  'grpc.ssl_target_name_override': SERVER_NAME,
+  // As SwarmKit's clients: a manager may send more than it accepts.
+  'grpc.max_receive_message_length': 2 ** 31 - 1,
+  // A connection is this object's own, so that `close` closes it.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_http_proxy': 0,
+  'grpc.service_config_disable_resolution': 1,
+  // Callers retry by the error's kind; hidden retries would hold every message in memory.
+  'grpc.enable_retries': 0,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 3_000,
+};
+
+/** For the control socket: TLS without verification, as file permissions decide who may connect. */
+export const controlSocketCredentials = (): ChannelCredentials =>
+  credentials.createFromSecureContext(createSecureContext(), { rejectUnauthorized: false });
+
+/** Mutual TLS: who we are, and the roots that the manager's certificate must chain to. */
+export function nodeCredentials(identity: {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly rootsPem: string;
+}): ChannelCredentials {
+  return credentials.createFromSecureContext(
+    createSecureContext({
+      cert: identity.certificatePem,
+      key: identity.keyPem,
+      ca: identity.rootsPem,
+      minVersion: 'TLSv1.2',
+    }),
+  );
+}
+
+/** The control socket's connection in one call. `path` is a file path. */
+export const connectControlSocket = (path: string): RpcConnection => {
+  const trust = controlSocketCredentials();
+  return openConnection(`unix:${path}`, () => trust);
+};
+
+/**
+ * Connects on the first call, and again whenever needed.
+ * `address`: `unix:/path` or `host:port`.
+ * `current` is asked before every call; when it answers another object than the last time, this call and
+ * later ones go over a new connection, and calls in progress end on the old one.
+ * Errors of calls: the peer's kind and text (RPC_REMOTE), RPC_UNREACHABLE, RPC_CANCELLED, RPC_DEADLINE.
+ */
+export function openConnection(address: string, current: () => ChannelCredentials): RpcConnection {
+  return new Connection(address, current);
+}
+
+interface Cancellable {
+  cancel(): void;
+}
+
+class Connection implements RpcConnection {
+  private client: GrpcClient | undefined;
+  private trust: ChannelCredentials | undefined;
+  private closed = false;
+  private readonly calls = new Set<Cancellable>();
+
+  constructor(
+    private readonly address: string,
+    private readonly current: () => ChannelCredentials,
+  ) {}
+
+  unary<Q, S>(method: MethodDefinition<Q, S>, request: Q, options: CallOptions = {}): Promise<S> {
+    return new Promise((resolve, reject) => {
+      const client = this.open(method.path, options);
+      const call = client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        metadataOf(options),
+        deadlineOf(options),
+        (error, response) => {
+          done();
+          if (error !== null) reject(this.translate(error, method.path));
+          else resolve(response as S);
+        },
+      );
+      const done = this.track(call, options.signal);
+    });
+  }
+
+  async *serverStream<Q, S>(
+    method: MethodDefinition<Q, S>,
+    request: Q,
+    options: CallOptions = {},
+  ): AsyncGenerator<S, void, undefined> {
+    const call = this.open(method.path, options).makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      metadataOf(options),
+      deadlineOf(options),
+    );
+    // The iterator reports the error; this keeps one that arrives between two steps from being unheard.
+    call.on('error', () => undefined);
+    const done = this.track(call, options.signal);
+    try {
+      yield* call.iterator({ destroyOnReturn: false }) as AsyncIterable<S>;
+    } catch (error) {
+      throw this.translate(error, method.path);
+    } finally {
+      done();
+      call.cancel();
+    }
+  }
+
+  clientStream<Q, S>(
+    method: MethodDefinition<Q, S>,
+    requests: AsyncIterable<Q>,
+    options: CallOptions = {},
+  ): Promise<S> {
+    return new Promise((resolve, reject) => {
+      const source = requests[Symbol.asyncIterator]();
+      let ended = false;
+      const call = this.open(method.path, options).makeClientStreamRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        metadataOf(options),
+        deadlineOf(options),
+        (error, response) => {
+          ended = true;
+          done();
+          // Not awaited: the source may be waiting for something that never comes.
+          source.return?.().catch(() => undefined);
+          if (error !== null) reject(this.translate(error, method.path));
+          else resolve(response as S);
+        },
+      );
+      call.on('error', () => undefined);
+      const done = this.track(call, options.signal);
+
+      const pump = async (): Promise<void> => {
+        for (;;) {
+          const next = await source.next();
+          if (ended) return;
+          if (next.done) break;
+          if (!call.write(next.value)) {
+            await new Promise<void>((drained) => {
+              call.once('drain', drained);
+              call.once('close', drained);
+            });
+          }
+        }
+        call.end();
+      };
+      pump().catch((error: unknown) => {
+        // The source failed: the caller is told that, and the peer that the call is off.
+        reject(error);
+        call.cancel();
+      });
+    });
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const call of this.calls) call.cancel();
+    this.client?.close();
+    this.client = undefined;
+  }
+
+  private open(path: string, options: CallOptions): GrpcClient {
+    if (this.closed || options.signal?.aborted) throw cancelled(path, this.address);
+    const trust = this.current();
+    if (this.client === undefined || trust !== this.trust) {
+      this.client?.close();
+      this.client = new GrpcClient(target(this.address), trust, OPTIONS);
+      this.trust = trust;
+    }
+    return this.client;
+  }
+
+  /** Cancels the call with its signal and with the connection; the answer ends both. */
+  private track(call: Cancellable, signal: AbortSignal | undefined): () => void {
+    this.calls.add(call);
+    const abort = (): void => call.cancel();
+    signal?.addEventListener('abort', abort, { once: true });
+    return () => {
+      this.calls.delete(call);
+      signal?.removeEventListener('abort', abort);
+    };
+  }
+
+  private translate(error: unknown, path: string): unknown {
+    if (!isServiceError(error)) {
+      // A stream that was destroyed without a status: only `close` and aborts do that.
+      return cancelled(path, this.address, error);
+    }
+    const { code, details } = error;
+    const options = { cause: error, detail: { path, address: this.address } };
+    if (code === 14 && details.startsWith(NO_CONNECTION)) {
+      const reason = /Last error: (?:Error: )?(.*?)(?:\. Resolution note: .*)?$/s.exec(
+        details,
+      )?.[1];
+      return new SwarmError(
+        'unavailable',
+        'RPC_UNREACHABLE',
+        `${this.address} cannot be reached: ${reason ?? details}`,
+        options,
+      );
+    }
+    return new SwarmError(kindOfStatus(code), CODES[code] ?? 'RPC_REMOTE', details, options);
+  }
+}
+
+/** How grpc-js begins the text of a call that never reached a peer. */
+const NO_CONNECTION = 'No connection established';
+
+const CODES: { readonly [status: number]: string } = { 1: 'RPC_CANCELLED', 4: 'RPC_DEADLINE' };
+
+const cancelled = (path: string, address: string, cause?: unknown): SwarmError =>
+  new SwarmError('cancelled', 'RPC_CANCELLED', `the call of ${path} at ${address} was cancelled`, {
+    cause,
+    detail: { path, address },
+  });
+
+const isServiceError = (error: unknown): error is ServiceError =>
+  error instanceof Error && 'details' in error && 'code' in error && typeof error.code === 'number';
+
+const target = (address: string): string =>
+  address.startsWith('unix:') ? address : `dns:${address}`;
+
+function metadataOf(options: CallOptions): Metadata {
+  const metadata = new Metadata();
+  if (options.metadata !== undefined) {
+    for (const [key, value] of Object.entries(options.metadata)) metadata.set(key, value);
+  }
+  return metadata;
+}
+
+/** gRPC counts deadlines on the machine's clock itself, so the real one is the right one here. */
+const deadlineOf = (options: CallOptions): { deadline?: number } =>
+  options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs };
