@@ -1,0 +1,33 @@
+import { observedState } from '@swarmkit/sdk/model/task';
+import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { Timestamp } from '@swarmkit/sdk/wire/gen/google/protobuf/timestamp';
+
+/** What an agent's word about a task does to the stored task. States never go back. */
+
+/** Refuses the whole report of a node that speaks of another node's task. */
+export function checkReporter(task: Task | undefined, nodeId: string): void {
+  if (task !== undefined && task.nodeId !== nodeId)
+    throw new SwarmError(
+      'permission-denied',
+      'DISPATCHER_FOREIGN_TASK',
+      'cannot update a task not assigned this node',
+      { detail: { task: task.id, node: nodeId } },
+    );
+}
+
+/** The stored task after the report; undefined where the report changes nothing. */
+export function taskAfterReport(
+  task: Task,
+  reported: TaskStatus,
+  appliedBy: string,
+  appliedAt: Timestamp,
+): Task | undefined {
+  if (reported.state < observedState(task)) return undefined;
+  const stored = task.status;
+  const same = { appliedBy: stored?.appliedBy ?? '', appliedAt: stored?.appliedAt };
+  if (wireEqual({ ...reported, ...same }, stored)) return undefined;
+  return { ...task, status: { ...reported, appliedBy, appliedAt } };
+}

@@ -1,0 +1,49 @@
+import { Consensus } from '@swarmkit/sdk/contracts/consensus';
+import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { RpcServer } from '@swarmkit/sdk/contracts/rpc';
+import { Store } from '@swarmkit/sdk/contracts/store';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
+import { DispatcherService } from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
+import { Dispatcher } from './shell/dispatcher.js';
+import { dispatcherHandlers } from './shell/handlers.js';
+
+/** Sends nodes their assignments and takes their reports, while this manager leads. */
+
+const running = new WeakMap<Context, () => void>();
+
+export const dispatcher = definePlugin({
+  id: 'dispatcher',
+  version: '0.1.0',
+  scope: 'leader',
+  requires: [Store, Consensus, RpcServer, NodeIdentity],
+  policy: 'restart',
+
+  start(ctx) {
+    const service = new Dispatcher({
+      env: ctx.env,
+      log: ctx.log,
+      store: ctx.get(Store),
+      consensus: ctx.get(Consensus),
+      leaderId: ctx.get(NodeIdentity).current().nodeId,
+      run: (where, work) => ctx.run(where, work),
+    });
+    service.start();
+    ctx.consume('store.commits', ctx.get(Store).commits$, (commit) => service.onCommit(commit));
+    const unmount = ctx.get(RpcServer).mount({
+      definition: DispatcherService,
+      expose: ['control', 'remote'],
+      handlers: dispatcherHandlers(service),
+    });
+    running.set(ctx, () => {
+      unmount(new SwarmError('aborted', 'DISPATCHER_STOPPED', 'dispatcher is stopped'));
+      service.stop();
+    });
+  },
+
+  stop(ctx) {
+    running.get(ctx)?.();
+  },
+});
+
+export default dispatcher;

@@ -1,0 +1,110 @@
+import type { Draft, Store, Writer } from '@swarmkit/sdk/contracts/store';
+import { observedState } from '@swarmkit/sdk/model/task';
+import { timestampFromMs } from '@swarmkit/sdk/model/time';
+import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Env } from '@swarmkit/sdk/plugin/env';
+import type { Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import {
+  type NodeDescription,
+  NodeStatus_State,
+  TaskState,
+} from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { orphanAt } from '../core/liveness.js';
+
+/** What the dispatcher writes of nodes: state, address, description; and the end of a lost node's tasks. */
+export class NodeRecords {
+  constructor(
+    private readonly store: Store,
+    private readonly env: Env,
+    private readonly writer: Writer,
+    private readonly leaderId: string,
+  ) {}
+
+  /** READY, with where it calls from and what it says of itself. Refuses a node that is not in the store. */
+  ready(nodeId: string, address: string, description: NodeDescription | undefined): Promise<void> {
+    return this.store.update(this.writer, (draft) => {
+      const node = draft.get('node', nodeId);
+      if (node === undefined)
+        throw new SwarmError('unknown', 'DISPATCHER_NO_NODE', 'node not found', {
+          detail: { node: nodeId },
+        });
+      put(draft, node, {
+        ...node,
+        description: description ?? node.description,
+        status: { state: NodeStatus_State.READY, message: '', addr: address || addressOf(node) },
+      });
+    });
+  }
+
+  async down(nodeId: string, message: string): Promise<void> {
+    await this.mark([nodeId], NodeStatus_State.DOWN, message);
+  }
+
+  /** A new leader has not heard of anyone yet. One write for all. */
+  async unknown(): Promise<readonly string[]> {
+    const ids = this.store
+      .head()
+      .find('node', { by: 'all' })
+      .filter((node) => node.status?.state !== NodeStatus_State.DOWN)
+      .map((node) => node.id);
+    if (ids.length > 0)
+      await this.mark(
+        ids,
+        NodeStatus_State.UNKNOWN,
+        'Node moved to "unknown" state due to leadership change in cluster',
+      );
+    return ids;
+  }
+
+  /** Gives up the tasks of nodes that have been DOWN for too long. Returns when to look again. */
+  async orphan(): Promise<number | undefined> {
+    const now = this.env.clock.now();
+    const down = this.store.view().find('node', { by: 'all' });
+    const due = down.filter((node) => (orphanAt(node) ?? Number.POSITIVE_INFINITY) <= now);
+    const lost = due.flatMap((node) =>
+      this.store
+        .view()
+        .find('task', { by: 'node', id: node.id })
+        .filter((task) => isOnNode(observedState(task))),
+    );
+    if (lost.length > 0)
+      await this.store.update(this.writer, (draft) => {
+        for (const { id } of lost) {
+          const task = draft.get('task', id);
+          if (task?.status === undefined || !isOnNode(observedState(task))) continue;
+          draft.update('task', {
+            ...task,
+            status: {
+              ...task.status,
+              state: TaskState.ORPHANED,
+              appliedBy: this.leaderId,
+              appliedAt: timestampFromMs(now),
+            },
+          });
+        }
+      });
+    const later = down.map(orphanAt).filter((at) => at !== undefined && at > now) as number[];
+    return later.length === 0 ? undefined : Math.min(...later);
+  }
+
+  private mark(ids: readonly string[], state: NodeStatus_State, message: string): Promise<void> {
+    return this.store.update(this.writer, (draft) => {
+      for (const id of ids) {
+        const node = draft.get('node', id);
+        if (node !== undefined)
+          put(draft, node, { ...node, status: { state, message, addr: addressOf(node) } });
+      }
+    });
+  }
+}
+
+const isOnNode = (state: TaskState): boolean =>
+  state >= TaskState.ASSIGNED && state <= TaskState.RUNNING;
+
+const addressOf = (node: Node): string => node.status?.addr ?? '';
+
+/** An unchanged node is not written: a node that comes back to the same leader costs no commit. */
+function put(draft: Draft, before: Node, after: Node): void {
+  if (!wireEqual(before, after)) draft.update('node', after);
+}

@@ -1,0 +1,60 @@
+import type { Store, Writer } from '@swarmkit/sdk/contracts/store';
+import { timestampFromMs } from '@swarmkit/sdk/model/time';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Env } from '@swarmkit/sdk/plugin/env';
+import type { TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { taskAfterReport } from '../core/status-report.js';
+
+/**
+ * Reports of agents on their way into the store: the last one a task wins, and one write carries all
+ * that came in while the write before it was in flight. A report is answered when it is committed, so
+ * that what an agent was told is taken will survive this leader.
+ */
+export class StatusQueue {
+  private waiting = new Map<string, TaskStatus>();
+  private flushed: Promise<void> = Promise.resolve();
+  private next: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: Store,
+    private readonly env: Env,
+    private readonly writer: Writer,
+    private readonly leaderId: string,
+  ) {}
+
+  /** Tasks that may wait at once; past it reporters are told to come again. */
+  static readonly bound = 100_000;
+
+  /** Resolves when these reports are committed, or were found to change nothing. */
+  add(reports: readonly (readonly [taskId: string, status: TaskStatus])[]): Promise<void> {
+    if (this.waiting.size + reports.length > StatusQueue.bound)
+      throw new SwarmError(
+        'resource-exhausted',
+        'DISPATCHER_BUSY',
+        'too many status reports are waiting; report again later',
+      );
+    for (const [taskId, status] of reports) this.waiting.set(taskId, status);
+    if (this.waiting.size === 0) return this.flushed;
+    // Everybody who adds before the next write begins shares that write.
+    this.next ??= this.flushed.then(
+      () => this.flush(),
+      () => this.flush(),
+    );
+    return this.next;
+  }
+
+  private flush(): Promise<void> {
+    const reports = this.waiting;
+    this.waiting = new Map();
+    this.next = undefined;
+    const appliedAt = timestampFromMs(this.env.clock.now());
+    this.flushed = this.store.update(this.writer, (draft) => {
+      for (const [taskId, status] of reports) {
+        const task = draft.get('task', taskId);
+        const changed = task && taskAfterReport(task, status, this.leaderId, appliedAt);
+        if (changed) draft.update('task', changed);
+      }
+    });
+    return this.flushed;
+  }
+}
