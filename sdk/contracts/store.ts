@@ -42,8 +42,18 @@ export interface Store {
    * that entry is applied here. `change` is synchronous; when it throws nothing is proposed. A draft
    * without changes is not proposed.
    */
-  update<T>(writer: Writer, change: (draft: Draft) => T): Promise<T>;
+  update<T>(writer: Writer, change: (draft: Draft) => T, options?: UpdateOptions): Promise<T>;
   readonly commits$: Observable<Commit>;
+}
+
+export interface UpdateOptions {
+  /**
+   * What becomes of a draft whose entry would be over the wire's 1.5 MiB. `refuse` (default):
+   * STORE_TOO_LARGE, nothing is proposed. `split`: several entries in the order of the changes, cut
+   * between two of them; readers may see the first without the rest, and after a loss of leadership
+   * only the first may stay. Only for level-triggered writers such as the turn.
+   */
+  readonly oversize?: 'refuse' | 'split';
 }
 
 /** Everything the store holds, by kind. */
@@ -113,6 +123,8 @@ export interface Draft extends View {
   /** Undoes everything done through this draft since `mark`; for one stage that failed in a shared draft. */
   mark(): DraftMark;
   rollback(mark: DraftMark): void;
+  /** What this draft changed since `mark`, or since its beginning: one change an object, net. */
+  changes(since?: DraftMark): readonly Change[];
 }
 export type DraftMark = { readonly at: number };
 

@@ -5,7 +5,7 @@ import { taskName } from './task.js';
  * What each kind is called, and where that name must be unique.
  * Nodes are called by their hostname and tasks by `taskName`; neither is unique.
  */
-export function objectName<K extends ObjectKind>(kind: K, object: Objects[K]): string {
+export function objectName(kind: ObjectKind, object: Objects[ObjectKind]): string {
   switch (kind) {
     case 'node':
       return (object as Objects['node']).description?.hostname ?? '';

@@ -1,8 +1,7 @@
 /**
  * A store that is obviously right and not at all fast: maps that are copied whole and searched from end
  * to end. Reconcilers are unit-tested on it, and the real store is compared with it.
- * Writes commit at once; there is nothing in flight, so the head is the committed state. Field
- * ownership is not checked unless asked for.
+ * Writes commit at once; there is nothing in flight, so the head is the committed state.
  */
 import { type Observable, Subject } from 'rxjs';
 import type {
@@ -18,6 +17,7 @@ import type {
   View,
   Writer,
 } from '../contracts/store.js';
+import { checkOwnership } from '../model/field-ownership.js';
 import { hasUniqueName, nameKey, objectKinds, objectName } from '../model/object-name.js';
 import { timestampFromMs } from '../model/time.js';
 import { wireEqual } from '../model/wire-equal.js';
@@ -32,8 +32,8 @@ type Tables = { readonly [K in ObjectKind]: Map<string, AnyObject> };
 export interface FakeStoreOptions {
   /** Wall clock for meta, ms. Default: the time of the fixtures, standing still. */
   readonly now?: () => number;
-  /** Called for every net change of a writer; throw to refuse the whole write. */
-  readonly check?: (writer: Writer, change: Change) => void;
+  /** Refuse writers that stray from their fields, as the real store does. Default true. */
+  readonly ownership?: boolean;
 }
 
 export class FakeStore implements Store {
@@ -42,7 +42,7 @@ export class FakeStore implements Store {
   readonly commits$: Observable<Commit>;
   private readonly subject = new Subject<Commit>();
   private readonly now: () => number;
-  private readonly check: ((writer: Writer, change: Change) => void) | undefined;
+  private readonly ownership: boolean;
   private tables: Tables = emptyTables();
   /** Not 0, so that an object that lost its version is noticed. */
   private index = 10n;
@@ -50,7 +50,7 @@ export class FakeStore implements Store {
 
   constructor(options: FakeStoreOptions = {}) {
     this.now = options.now ?? (() => fixtureTime);
-    this.check = options.check;
+    this.ownership = options.ownership ?? true;
     this.commits$ = this.subject.asObservable();
   }
 
@@ -88,19 +88,21 @@ export class FakeStore implements Store {
     }
     const state: DraftState = {
       tables: this.tables,
-      writes: [],
+      writers: [],
+      marks: [],
+      before: this.tables,
       index: this.index,
       now: this.now(),
+      ownership: this.ownership,
     };
     const result = change(new FakeDraft(state, writer));
     const changes = differences(this.tables, state.tables);
-    if (this.check !== undefined) this.checkWrites(this.check, state.writes);
     if (changes.length === 0) return result;
     this.tables = state.tables;
     this.index += 1n;
     const commit: Commit = {
       index: this.index,
-      by: [...new Set(state.writes.map((write) => write.writer.id))],
+      by: [...new Set(state.writers)],
       changes,
     };
     this.commits.push(commit);
@@ -122,30 +124,23 @@ export class FakeStore implements Store {
     this.refusal = error;
   }
 
-  private checkWrites(
-    check: (writer: Writer, change: Change) => void,
-    writes: readonly Write[],
-  ): void {
-    for (const { writer, before, after, kind, id } of writes) {
-      const change = changeOf(kind, id, before, after);
-      if (change !== undefined) check(writer, change);
-    }
+  /** An independent copy of the state as it is now, without its commits. */
+  fork(): FakeStore {
+    const fork = new FakeStore({ now: this.now, ownership: this.ownership });
+    fork.tables = this.tables;
+    fork.index = this.index;
+    return fork;
   }
-}
-
-interface Write {
-  readonly writer: Writer;
-  readonly kind: ObjectKind;
-  readonly id: string;
-  readonly before: AnyObject | undefined;
-  readonly after: AnyObject | undefined;
 }
 
 interface DraftState {
   tables: Tables;
-  writes: Write[];
+  writers: readonly string[];
+  readonly marks: { readonly tables: Tables; readonly writers: readonly string[] }[];
+  readonly before: Tables;
   readonly index: bigint;
   readonly now: number;
+  readonly ownership: boolean;
 }
 
 class TablesView implements View {
@@ -164,6 +159,7 @@ class TablesView implements View {
 
   find<K extends ObjectKind>(kind: K, by: By): readonly Objects[K][] {
     const all = [...this.tablesNow()[kind].values()] as Objects[K][];
+    checkFind(kind, by);
     return all.filter((object) => matches(kind, object, by)).sort(byId);
   }
 
@@ -174,8 +170,6 @@ class TablesView implements View {
 
 /** Marks are whole states: rolling back is putting one back. */
 class FakeDraft extends TablesView implements Draft {
-  private readonly marks: { tables: Tables; writes: readonly Write[] }[] = [];
-
   constructor(
     private readonly state: DraftState,
     private readonly writer: Writer,
@@ -205,6 +199,8 @@ class FakeDraft extends TablesView implements Draft {
     if (versionOf(before) !== versionOf(object))
       throw new SwarmError('unknown', 'STORE_CONFLICT', 'update out of sequence');
     if (sameButMeta(before, object)) return before;
+    if (kind === 'extension')
+      throw new SwarmError('unknown', 'STORE_EXTENSION_UPDATE', 'extensions are immutable');
     const meta = {
       ...before.meta,
       version: { index: this.state.index },
@@ -218,10 +214,16 @@ class FakeDraft extends TablesView implements Draft {
     const before = this.get(kind, id);
     if (before === undefined)
       throw new SwarmError('unknown', 'STORE_MISSING', 'object does not exist');
-    const tables = copyTables(this.state.tables);
-    tables[kind].delete(id);
-    this.state.tables = tables;
-    this.state.writes.push({ writer: this.writer, kind, id, before, after: undefined });
+    if (
+      kind === 'extension' &&
+      this.find('resource', { by: 'kind', kind: objectName(kind, before) }).length > 0
+    )
+      throw new SwarmError(
+        'unknown',
+        'STORE_EXTENSION_USED',
+        'cannot delete extension because objects of this type exist in the data store',
+      );
+    this.put(kind, id, undefined);
   }
 
   as(writer: Writer): Draft {
@@ -229,24 +231,36 @@ class FakeDraft extends TablesView implements Draft {
   }
 
   mark(): DraftMark {
-    this.marks.push({ tables: this.state.tables, writes: [...this.state.writes] });
-    return { at: this.marks.length - 1 };
+    this.state.marks.push({ tables: this.state.tables, writers: this.state.writers });
+    return { at: this.state.marks.length - 1 };
   }
 
   rollback(mark: DraftMark): void {
-    const saved = this.marks[mark.at];
+    const saved = this.state.marks[mark.at];
     if (saved === undefined) throw new Error(`There is no mark ${mark.at} in this draft.`);
     this.state.tables = saved.tables;
-    this.state.writes = [...saved.writes];
+    this.state.writers = saved.writers;
+  }
+
+  changes(since?: DraftMark): readonly Change[] {
+    const from = since === undefined ? this.state.before : this.state.marks[since.at]?.tables;
+    if (from === undefined) throw new Error('There is no such mark in this draft.');
+    return differences(from, this.state.tables);
   }
 
   private write<K extends ObjectKind>(kind: K, id: string, object: Objects[K]): Objects[K] {
-    const before = this.get(kind, id);
-    const tables = copyTables(this.state.tables);
-    tables[kind].set(id, object);
-    this.state.tables = tables;
-    this.state.writes.push({ writer: this.writer, kind, id, before, after: object });
+    this.put(kind, id, object);
     return object;
+  }
+
+  private put(kind: ObjectKind, id: string, object: AnyObject | undefined): void {
+    const change = changeOf(kind, id, this.state.tables[kind].get(id), object);
+    if (change !== undefined && this.state.ownership) checkOwnership(this.writer, change);
+    const tables = copyTables(this.state.tables);
+    if (object === undefined) tables[kind].delete(id);
+    else tables[kind].set(id, object);
+    this.state.tables = tables;
+    this.state.writers = [...this.state.writers, this.writer.id];
   }
 
   private checkRules(kind: ObjectKind, object: AnyObject): void {
@@ -257,8 +271,7 @@ class FakeDraft extends TablesView implements Draft {
         (other) => other.id !== object.id && nameKey(objectName(kind, other)) === key,
       );
     const reserved =
-      kind === 'extension' &&
-      (objectKinds as readonly string[]).includes(objectName(kind, object as Objects['extension']));
+      kind === 'extension' && (objectKinds as readonly string[]).includes(objectName(kind, object));
     if (taken || reserved)
       throw new SwarmError(
         'unknown',
@@ -272,6 +285,30 @@ class FakeDraft extends TablesView implements Draft {
     )
       throw new SwarmError('unknown', 'STORE_NO_KIND', 'object kind is unregistered');
   }
+}
+
+/** Which kinds can be looked up by what, where not all can. */
+const findable: { readonly [B in By['by']]?: readonly ObjectKind[] } = {
+  service: ['task'],
+  node: ['task'],
+  slot: ['task'],
+  desiredState: ['task'],
+  taskState: ['task'],
+  role: ['node'],
+  membership: ['node'],
+  secret: ['service', 'task'],
+  config: ['service', 'task'],
+  network: ['service', 'task'],
+  kind: ['resource'],
+  volumeGroup: ['volume'],
+  driver: ['volume'],
+};
+
+function checkFind(kind: ObjectKind, by: By): void {
+  if (findable[by.by]?.includes(kind) === false)
+    throw new SwarmError('internal', 'STORE_FIND', 'invalid find argument type', {
+      detail: { kind, by: by.by },
+    });
 }
 
 function matches<K extends ObjectKind>(kind: K, object: Objects[K], by: By): boolean {
