@@ -1,5 +1,6 @@
 // Generates sdk/wire/gen from sdk/wire/proto: buf compiles, ts-proto writes, this file corrects.
-// `npm run gen` writes the tree; `npm run gen -- --check` writes nothing and fails when it is stale.
+// `npm run gen` writes the tree; `npm run gen -- --check` writes nothing and fails when it is stale;
+// `--out <dir>` means another tree than sdk/wire/gen.
 // Every correction counts what it changed: when a new ts-proto writes another text, this stops
 // instead of producing code that merely looks right. Works offline.
 import { spawnSync } from 'node:child_process';
@@ -14,12 +15,12 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, posix, relative, sep } from 'node:path';
+import { dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const protoDir = join(root, 'sdk/wire/proto');
-const genDir = join(root, 'sdk/wire/gen');
 const require = createRequire(import.meta.url);
 
 const options = [
@@ -311,7 +312,13 @@ function correctRaft(file) {
 }
 
 function main() {
-  const check = process.argv.includes('--check');
+  const { check, out } = parseArgs({
+    options: {
+      check: { type: 'boolean', default: false },
+      out: { type: 'string', default: join(root, 'sdk/wire/gen') },
+    },
+  }).values;
+  const genDir = resolve(out);
   const wanted = new Map([...generate()].map(([path, raw]) => [path, correct(path, raw)]));
   const present = readTree(genDir);
   const stale = [...wanted].filter(([path, text]) => present.get(path) !== text).map(([p]) => p);
@@ -320,7 +327,7 @@ function main() {
     const wrong = [...stale, ...extra].sort();
     if (wrong.length > 0) {
       console.error(
-        `Generated code is stale, run "npm run gen": ${wrong.map((p) => `sdk/wire/gen/${p}`).join(', ')}.`,
+        `Generated code is stale, run "npm run gen": ${wrong.map((p) => relative(root, join(genDir, p))).join(', ')}.`,
       );
       process.exitCode = 1;
     }
@@ -333,7 +340,7 @@ function main() {
     writeFileSync(target, wanted.get(path));
   }
   console.log(
-    `sdk/wire/gen: ${wanted.size} files, ${stale.length} written, ${extra.length} removed`,
+    `${relative(root, genDir)}: ${wanted.size} files, ${stale.length} written, ${extra.length} removed`,
   );
 }
 

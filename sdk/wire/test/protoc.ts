@@ -15,7 +15,7 @@ export function protocMissing(): string | undefined {
   const ran = spawnSync('protoc', ['--version'], { encoding: 'utf8' });
   if (ran.error === undefined && ran.status === 0) return undefined;
   const reason = `protoc does not run (${ran.error?.message ?? ran.stderr}): apt-get install protobuf-compiler`;
-  if (process.env['CI'] === 'true') throw new Error(reason);
+  if (process.env.CI === 'true') throw new Error(reason);
   return reason;
 }
 

@@ -9,7 +9,7 @@ import { Duration } from "../google/protobuf/duration.js";
 import { Timestamp } from "../google/protobuf/timestamp.js";
 import { Int64Value } from "../google/protobuf/wrappers.js";
 
-/** Types shared by specs, objects and requests. */
+/** Types common to specs, objects and requests. */
 
 export enum NodeRole {
   WORKER = 0,

@@ -6,7 +6,7 @@ import { FastReader as BinaryReader } from "../../../fast-reader.js";
 import { FastWriter as BinaryWriter } from "../../../fast-writer.js";
 import { putKey } from "../../../map-key.js";
 
-/** containerd: type shared by its services: descriptor. */
+/** containerd: type common to its services: descriptor. */
 
 export interface Descriptor {
   readonly mediaType: string;

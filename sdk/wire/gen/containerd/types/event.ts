@@ -7,7 +7,7 @@ import { FastWriter as BinaryWriter } from "../../../fast-writer.js";
 import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 
-/** containerd: type shared by its services: event. */
+/** containerd: type common to its services: event. */
 
 export interface Envelope {
   readonly timestamp: Timestamp | undefined;

@@ -7,7 +7,7 @@ import { FastWriter as BinaryWriter } from "../../../fast-writer.js";
 import { putKey } from "../../../map-key.js";
 import { Any } from "../../google/protobuf/any.js";
 
-/** containerd: type shared by its services: introspection. */
+/** containerd: type common to its services: introspection. */
 
 export interface RuntimeRequest {
   readonly runtimePath: string;

@@ -7,7 +7,7 @@ import { FastWriter as BinaryWriter } from "../../../fast-writer.js";
 import { putKey } from "../../../map-key.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 
-/** containerd: type shared by its services: mount. */
+/** containerd: type common to its services: mount. */
 
 export interface Mount {
   readonly type: string;

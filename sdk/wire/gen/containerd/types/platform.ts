@@ -5,7 +5,7 @@
 import { FastReader as BinaryReader } from "../../../fast-reader.js";
 import { FastWriter as BinaryWriter } from "../../../fast-writer.js";
 
-/** containerd: type shared by its services: platform. */
+/** containerd: type common to its services: platform. */
 
 export interface Platform {
   readonly os: string;
