@@ -1,6 +1,11 @@
 // The RpcServer: one gRPC server an endpoint, all known services registered from the start, and the
 // way of a call through authorizers and routes to its handler.
-import { Server as GrpcServer, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  Server as GrpcServer,
+  type MethodDefinition,
+  ServerCredentials,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import type { Identity } from '@swarmkit/sdk/contracts/identity';
 import type {
   Authorizer,

@@ -1,0 +1,74 @@
+// From PEM to a checked identity. Whoever holds one may rely on it: the key is the certificate's, the
+// chain ends at a trusted root, and the subject names node, cluster and role.
+import { type KeyObject, X509Certificate } from 'node:crypto';
+import type { Identity } from '@swarmkit/sdk/contracts/identity';
+import { roleOf } from '../core/certificate-profile.js';
+import { readPem, writePem } from './pem.js';
+import { issuerNameOf, spkiOf } from './x509.js';
+
+/** An identity and when its certificate began, for the renewal's schedule. */
+export interface Held {
+  readonly identity: Identity;
+  /** Wall clock, ms. */
+  readonly notBefore: number;
+}
+
+/** Throws a plain Error whose text completes "<file> ...". Does not look at the clock. */
+export function holdIdentity(certificatePem: string, key: KeyObject, rootsPem: string): Held {
+  const chain = readCertificates(certificatePem);
+  const [leaf] = chain;
+  if (leaf === undefined) throw new Error('is not a PEM certificate');
+  if (!leaf.checkPrivateKey(key)) throw new Error('does not belong to the key in swarm-node.key');
+  const issuer = verifyChain(chain, readCertificates(rootsPem));
+  const { O: clusterId, OU: unit, CN: nodeId } = subjectOf(leaf);
+  const role = roleOf(unit);
+  if (clusterId === undefined || nodeId === undefined || role === undefined)
+    throw new Error('does not name a node, its cluster and its role');
+  return {
+    notBefore: Date.parse(leaf.validFrom),
+    identity: {
+      nodeId,
+      clusterId,
+      role,
+      certificatePem,
+      keyPem: writePem('PRIVATE KEY', key.export({ type: 'pkcs8', format: 'der' })),
+      rootsPem,
+      issuerSubject: issuerNameOf(leaf),
+      issuerPublicKey: spkiOf(issuer.publicKey),
+      notAfter: Date.parse(leaf.validTo),
+    },
+  };
+}
+
+/** Every certificate of a PEM text; empty when it holds none. Throws on a block that is damaged. */
+export const readCertificates = (pem: string): readonly X509Certificate[] =>
+  readPem(pem)
+    .filter((block) => block.type === 'CERTIFICATE')
+    .map((block) => new X509Certificate(block.der));
+
+/** Each certificate must be signed by the next one, and the last by a root. Returns the leaf's issuer. */
+function verifyChain(
+  chain: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+): X509Certificate {
+  let issuer: X509Certificate | undefined;
+  for (const [at, certificate] of chain.entries()) {
+    const candidates = at + 1 < chain.length ? chain.slice(at + 1, at + 2) : roots;
+    const signer = candidates.find((it) => it.ca && isSignedBy(certificate, it));
+    if (signer === undefined) throw new Error('is not signed by the root in swarm-root-ca.crt');
+    issuer ??= signer;
+  }
+  if (issuer === undefined) throw new Error('is not a PEM certificate');
+  return issuer;
+}
+
+export const isSignedBy = (certificate: X509Certificate, signer: X509Certificate): boolean =>
+  certificate.checkIssued(signer) && certificate.verify(signer.publicKey);
+
+/** Parts that occur once; SwarmKit writes no other. */
+function subjectOf(certificate: X509Certificate): Partial<Record<string, string>> {
+  const { subject } = certificate.toLegacyObject();
+  return Object.fromEntries(
+    Object.entries(subject).filter((part): part is [string, string] => typeof part[1] === 'string'),
+  );
+}

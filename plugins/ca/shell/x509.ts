@@ -1,0 +1,216 @@
+// Certificates and signing requests: encoded with forge's ASN.1, signed and verified by node:crypto
+// (forge itself knows no elliptic curves). Every function is a pure one of its arguments, apart from
+// the randomness inside an ECDSA signature.
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+  type X509Certificate,
+} from 'node:crypto';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { CertificateProfile, Subject } from '../core/certificate-profile.js';
+import {
+  type Asn1,
+  bits,
+  bitsOf,
+  boolean,
+  bytesOf,
+  decode,
+  encode,
+  integer,
+  itemOf,
+  itemsOf,
+  octets,
+  oid,
+  oidOf,
+  sequence,
+  set,
+  tagged,
+  text,
+  time,
+} from './der.js';
+import { readPem, writePem } from './pem.js';
+
+/** Object identifiers of X.509, by the names that RFC 5280 and RFC 5758 give them. */
+const OID = {
+  commonName: '2.5.4.3',
+  organization: '2.5.4.10',
+  organizationalUnit: '2.5.4.11',
+  subjectKeyIdentifier: '2.5.29.14',
+  keyUsage: '2.5.29.15',
+  subjectAltName: '2.5.29.17',
+  basicConstraints: '2.5.29.19',
+  authorityKeyIdentifier: '2.5.29.35',
+  extKeyUsage: '2.5.29.37',
+  serverAuth: '1.3.6.1.5.5.7.3.1',
+  clientAuth: '1.3.6.1.5.5.7.3.2',
+} as const;
+
+/** Signature algorithms a CSR may carry, and the hash that each stands for. */
+const HASHES: { readonly [oid: string]: string } = {
+  '1.2.840.10045.4.3.2': 'sha256',
+  '1.2.840.10045.4.3.3': 'sha384',
+  '1.2.840.10045.4.3.4': 'sha512',
+  '1.2.840.113549.1.1.11': 'sha256',
+  '1.2.840.113549.1.1.12': 'sha384',
+  '1.2.840.113549.1.1.13': 'sha512',
+};
+const ECDSA_SHA256 = '1.2.840.10045.4.3.2';
+const MAX_CSR_CHARS = 64 * 1024;
+
+/**
+ * Keys come from node:crypto and not from `env.random`: no seed may ever lead to a private key.
+ */
+export const generateKey = (): { readonly publicKey: KeyObject; readonly privateKey: KeyObject } =>
+  generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+export interface Issuer {
+  /** P-256. */
+  readonly key: KeyObject;
+  /** Undefined for a root, which signs itself. */
+  readonly certificate: X509Certificate | undefined;
+}
+
+/** A signed certificate, DER. */
+export function issueCertificate(
+  profile: CertificateProfile,
+  publicKey: KeyObject,
+  serial: Uint8Array,
+  issuer: Issuer,
+): Buffer {
+  const spki = spkiOf(publicKey);
+  const subject = nameOf(profile.subject);
+  const parent = issuer.certificate;
+  const body = sequence(
+    tagged(0, [integer(Uint8Array.of(2))]), // version 3
+    integer(serial),
+    sequence(oid(ECDSA_SHA256)),
+    parent === undefined ? subject : subjectOf(parent),
+    sequence(time(profile.notBefore), time(profile.notAfter)),
+    subject,
+    decode(spki),
+    tagged(3, [sequence(...extensionsOf(profile, spki, parent))]),
+  );
+  return signed(body, issuer.key);
+}
+
+/** What a node sends to be signed: an empty subject and no extensions, as the CA sets both. */
+export function createCsr(key: { publicKey: KeyObject; privateKey: KeyObject }): string {
+  const body = sequence(
+    integer(Uint8Array.of(0)),
+    sequence(),
+    decode(spkiOf(key.publicKey)),
+    tagged(0, []),
+  );
+  return writePem('CERTIFICATE REQUEST', signed(body, key.privateKey));
+}
+
+/** The public key of a signing request whose own signature verifies; anything else is CA_CSR. */
+export function publicKeyOfCsr(pem: string): KeyObject {
+  try {
+    if (pem.length > MAX_CSR_CHARS) throw new Error('it is too long');
+    const [block] = readPem(pem);
+    if (block === undefined || !/^(NEW )?CERTIFICATE REQUEST$/.test(block.type))
+      throw new Error('it is not a PEM block of a certificate request');
+    const request = decode(block.der);
+    const body = itemOf(request, 0);
+    const hash = HASHES[oidOf(itemOf(itemOf(request, 1), 0))];
+    if (hash === undefined) throw new Error('its signature algorithm is not supported');
+    const key = createPublicKey({ key: encode(itemOf(body, 2)), format: 'der', type: 'spki' });
+    checkKey(key);
+    if (!verify(hash, encode(body), key, bitsOf(itemOf(request, 2))))
+      throw new Error('its signature does not match its key');
+    return key;
+  } catch (cause) {
+    throw new SwarmError(
+      'invalid-argument',
+      'CA_CSR',
+      `the certificate signing request cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** DER of a certificate's issuer name, byte for byte. */
+export const issuerNameOf = (certificate: X509Certificate): Buffer =>
+  encode(itemOf(itemOf(decode(certificate.raw), 0), 3));
+
+export const spkiOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'der' });
+
+const subjectOf = (certificate: X509Certificate): Asn1 =>
+  itemOf(itemOf(decode(certificate.raw), 0), 5);
+
+function checkKey(key: KeyObject): void {
+  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  const good =
+    key.asymmetricKeyType === 'ec'
+      ? namedCurve === 'prime256v1' || namedCurve === 'secp384r1' || namedCurve === 'secp521r1'
+      : key.asymmetricKeyType === 'rsa' && modulusLength >= 2048;
+  if (!good) throw new Error('its key is neither ECDSA P-256, P-384, P-521 nor RSA of 2048 bits');
+}
+
+function signed(body: Asn1, key: KeyObject): Buffer {
+  const signature = sign('sha256', encode(body), key);
+  return encode(sequence(body, sequence(oid(ECDSA_SHA256)), bits(signature)));
+}
+
+function nameOf({ organization, organizationalUnit, commonName }: Subject): Asn1 {
+  const part = (type: string, value: string | undefined): Asn1[] =>
+    value === undefined ? [] : [set(sequence(oid(type), text(value)))];
+  return sequence(
+    ...part(OID.organization, organization),
+    ...part(OID.organizationalUnit, organizationalUnit),
+    ...part(OID.commonName, commonName),
+  );
+}
+
+function extensionsOf(
+  profile: CertificateProfile,
+  spki: Buffer,
+  parent: X509Certificate | undefined,
+): readonly Asn1[] {
+  const extensions = profile.ca
+    ? [
+        extension(OID.keyUsage, true, bits(Uint8Array.of(0b0000_0110), 1)), // certSign, cRLSign
+        extension(OID.basicConstraints, true, sequence(boolean(true))),
+      ]
+    : [
+        extension(OID.keyUsage, true, bits(Uint8Array.of(0b1010_0000), 5)), // digitalSignature, keyEncipherment
+        extension(OID.extKeyUsage, false, sequence(oid(OID.serverAuth), oid(OID.clientAuth))),
+        extension(OID.basicConstraints, true, sequence()),
+      ];
+  extensions.push(extension(OID.subjectKeyIdentifier, false, octets(keyIdOf(spki))));
+  if (parent !== undefined) {
+    const parentId = subjectKeyIdOf(parent);
+    extensions.push(extension(OID.authorityKeyIdentifier, false, sequence(tagged(0, parentId))));
+  }
+  const names = [
+    ...profile.dnsNames.map((name) => tagged(2, Buffer.from(name))),
+    ...profile.uris.map((uri) => tagged(6, Buffer.from(uri))),
+  ];
+  if (names.length > 0) extensions.push(extension(OID.subjectAltName, false, sequence(...names)));
+  return extensions;
+}
+
+const extension = (type: string, critical: boolean, value: Asn1): Asn1 =>
+  sequence(oid(type), ...(critical ? [boolean(true)] : []), octets(encode(value)));
+
+/** SHA-1 over the key's bits: a name, not a safeguard. */
+const keyIdOf = (spki: Buffer): Buffer =>
+  createHash('sha1')
+    .update(bitsOf(itemOf(decode(spki), 1)))
+    .digest();
+
+/** What the certificate says; a CA of other making may have chosen another way to name its key. */
+function subjectKeyIdOf(certificate: X509Certificate): Buffer {
+  const tail = itemsOf(itemOf(decode(certificate.raw), 0)).at(-1);
+  const extensions = tail === undefined || tail.type !== 3 ? [] : itemsOf(itemOf(tail, 0));
+  const found = extensions.find((it) => oidOf(itemOf(it, 0)) === OID.subjectKeyIdentifier);
+  if (found === undefined) return keyIdOf(spkiOf(certificate.publicKey));
+  const value = itemsOf(found).at(-1);
+  if (value === undefined) throw new Error('an extension without a value');
+  return bytesOf(decode(bytesOf(value)));
+}
