@@ -1,0 +1,45 @@
+import type { CertificateAuthority, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import type { Store } from '@swarmkit/sdk/contracts/store';
+import { delay, type Env } from '@swarmkit/sdk/plugin/env';
+import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import { CLUSTER_WRITER, seed } from '../core/seed.js';
+
+const RETRY_MS = 1_000;
+
+export interface SeederParts {
+  readonly store: Store;
+  readonly identity: NodeIdentity;
+  readonly authority: CertificateAuthority;
+  readonly env: Env;
+  readonly log: Logger;
+}
+
+/**
+ * Writes the first objects, trying again until it worked or this node leads no more. What no retry can
+ * mend is thrown.
+ */
+export async function seedUntilDone(parts: SeederParts, signal: AbortSignal): Promise<void> {
+  const { store, identity, authority, env, log } = parts;
+  const { clusterId, nodeId } = identity.current();
+  while (!signal.aborted) {
+    try {
+      const founded = await store.update(CLUSTER_WRITER, (draft) =>
+        seed(draft, {
+          clusterId,
+          nodeId,
+          root: () => authority.bootstrap(),
+          id: () => env.id(),
+        }),
+      );
+      if (founded) log.info({ cluster: clusterId, node: nodeId }, 'founded a new cluster');
+      return;
+    } catch (error) {
+      // The write may have been made all the same; the next try then finds nothing to do.
+      if (signal.aborted) return;
+      if (!isSwarmError(error) || error.kind === 'failed-precondition') throw error;
+      log.warn({ err: error }, 'the first objects could not be written: trying again');
+      await delay(env.clock, RETRY_MS, signal);
+    }
+  }
+}
