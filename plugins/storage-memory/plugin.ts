@@ -3,7 +3,7 @@ import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
 
 /** The disk is made here and dies with the plugin: a restart begins with nothing. */
-const disks = new WeakMap<AbortSignal, MemoryDisk>();
+const disks = new WeakMap<object, MemoryDisk>();
 
 export const storageMemory = definePlugin({
   id: 'storage-memory',
@@ -12,11 +12,11 @@ export const storageMemory = definePlugin({
   provides: [Storage],
   register(ctx) {
     const disk = new MemoryDisk();
-    disks.set(ctx.signal, disk);
+    disks.set(ctx, disk);
     ctx.provide(Storage, disk.start());
   },
   async stop(ctx) {
-    await disks.get(ctx.signal)?.stop();
+    await disks.get(ctx)?.stop();
   },
 });
 

@@ -7,7 +7,7 @@ export interface StorageRocksdbConfig {
   readonly dir: string;
 }
 
-const storages = new WeakMap<AbortSignal, RocksdbStorage>();
+const storages = new WeakMap<object, RocksdbStorage>();
 
 export const storageRocksdb = definePlugin<StorageRocksdbConfig>({
   id: 'storage-rocksdb',
@@ -21,12 +21,12 @@ export const storageRocksdb = definePlugin<StorageRocksdbConfig>({
   },
   register(ctx) {
     const storage = new RocksdbStorage(ctx.config.dir);
-    storages.set(ctx.signal, storage);
+    storages.set(ctx, storage);
     ctx.provide(Storage, storage);
   },
   // Their users closed the spaces; what one of them left open is closed here, after the last batch.
   async stop(ctx) {
-    await storages.get(ctx.signal)?.close();
+    await storages.get(ctx)?.close();
   },
 });
 

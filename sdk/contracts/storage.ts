@@ -7,9 +7,10 @@ import { token } from '../plugin/token.js';
  * Invariants: keys are ordered by unsigned bytes. A batch is all or nothing, and once its promise has
  * resolved it survives a crash of process and machine (fsync). Batches of one space become durable in
  * the order in which `batch` was called; a scan sees the state at its start.
- * Errors: STORAGE_LOCKED (failed-precondition: another process holds the space), STORAGE_FULL
- * (resource-exhausted: the disk is full; nothing was written), STORAGE_CORRUPT (data-loss), STORAGE_IO
- * (unavailable), STORAGE_CLOSED (failed-precondition).
+ * A batch that fails takes along those that wait behind it.
+ * Errors: STORAGE_LOCKED (failed-precondition: somebody else holds the space), STORAGE_FULL
+ * (resource-exhausted: the disk is full; works again, without reopening, when there is room),
+ * STORAGE_CORRUPT (data-loss), STORAGE_IO (unavailable), STORAGE_CLOSED (failed-precondition).
  * One provider.
  */
 export interface Storage {
@@ -18,6 +19,8 @@ export interface Storage {
 }
 
 export interface Space {
+  /** Where the data is (a folder), for messages to people. */
+  readonly location?: string;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   /** Atomic and durable when it resolves. An empty batch does nothing. */
   batch(operations: readonly Operation[]): Promise<void>;

@@ -42,6 +42,10 @@ export class RocksdbSpace implements Space {
     return new RocksdbSpace(place, await openEngine(place), released);
   }
 
+  get location(): string {
+    return this.place.folder;
+  }
+
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const engine = await this.readable();
     const encoded = encodeKey(key);

@@ -1,0 +1,106 @@
+/**
+ * What a leader knows of one member, and how fast it may send to it:
+ * `probe` sends one append and waits, because it does not know where the logs part; `replicate` sends
+ * ahead of the answers, up to a window; `snapshot` sends nothing until the snapshot has arrived.
+ */
+export type Pace = 'probe' | 'replicate' | 'snapshot';
+
+export class Progress {
+  /** Known to be on the member's disk. */
+  match = 0n;
+  next: bigint;
+  pace: Pace = 'probe';
+  /** Index of the snapshot on its way. */
+  pendingSnapshot = 0n;
+  /** Heard from since the last check of the quorum. */
+  active = false;
+  /** One append is out that must be answered (or a heartbeat must be) before the next one. */
+  private waiting = false;
+  /** Last index of each append that is out. */
+  private inflight: bigint[] = [];
+
+  constructor(
+    next: bigint,
+    private readonly window: number,
+  ) {
+    this.next = next;
+  }
+
+  get paused(): boolean {
+    return this.pace === 'snapshot' || this.waiting;
+  }
+
+  get windowFull(): boolean {
+    return this.pace === 'replicate' && this.inflight.length >= this.window;
+  }
+
+  probe(): void {
+    // A snapshot that arrived need not be probed from before it.
+    const after = this.pace === 'snapshot' ? max(this.match, this.pendingSnapshot) : this.match;
+    this.enter('probe');
+    this.next = after + 1n;
+  }
+
+  replicate(): void {
+    this.enter('replicate');
+    this.next = this.match + 1n;
+  }
+
+  sendSnapshot(index: bigint): void {
+    this.enter('snapshot');
+    this.pendingSnapshot = index;
+  }
+
+  /** An append with `count` entries, the last one `last`, was sent. */
+  sent(count: number, last: bigint): void {
+    if (this.pace === 'replicate') {
+      if (count > 0) {
+        this.next = last + 1n;
+        this.inflight.push(last);
+      }
+      this.waiting = this.windowFull;
+    } else if (count > 0) {
+      this.waiting = true;
+    }
+  }
+
+  /** The member's log equals ours up to `index`. False when that is old news. */
+  acknowledged(index: bigint): boolean {
+    const news = index > this.match;
+    if (news) {
+      this.match = index;
+      this.waiting = false;
+    }
+    if (this.next <= index) this.next = index + 1n;
+    while (this.inflight.length > 0 && (this.inflight[0] as bigint) <= index) this.inflight.shift();
+    return news;
+  }
+
+  /** The member's log does not fit at `rejected`. False when that answers an append of long ago. */
+  refused(rejected: bigint, hint: bigint): boolean {
+    if (this.pace === 'replicate') {
+      if (rejected <= this.match) return false;
+      this.next = this.match + 1n;
+      return true;
+    }
+    if (this.next - 1n !== rejected) return false;
+    this.next = max(min(rejected, hint + 1n), this.match + 1n);
+    this.waiting = false;
+    return true;
+  }
+
+  /** An answer to a heartbeat: whatever was lost, one more append may go. */
+  resume(): void {
+    this.waiting = false;
+  }
+
+  private enter(pace: Pace): void {
+    this.pace = pace;
+    this.waiting = false;
+    this.pendingSnapshot = 0n;
+    this.inflight = [];
+  }
+}
+
+const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);

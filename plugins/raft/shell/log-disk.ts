@@ -1,0 +1,238 @@
+/**
+ * The log of this member in the `raft` space of the node's storage: entries, hard state and the newest
+ * snapshot. A batch is atomic and durable, so what is found here is whole or it is damage; damage is
+ * refused by name and never repaired by guessing.
+ */
+import type { Operation, Space, Storage } from '@swarmkit/sdk/contracts/storage';
+import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import {
+  Entry,
+  HardState,
+  Snapshot,
+  type SnapshotMetadata,
+} from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import type { Write } from '../core/raft.js';
+import {
+  CHUNK_RANGE,
+  chunkKey,
+  ENTRY_RANGE,
+  entryKey,
+  HARD_STATE_KEY,
+  indexOfEntryKey,
+  MEMBER_KEY,
+  SNAPSHOT_KEY,
+  seal,
+  snapshotOfChunkKey,
+  unseal,
+} from './log-record.js';
+import { corrupt } from './raft-error.js';
+
+/** Keep one batch, and with it one stop of the event loop, short. */
+const CHUNK_BYTES = 1024 * 1024;
+const DELETES_A_BATCH = 1_000;
+
+export interface StoredSnapshot {
+  readonly metadata: SnapshotMetadata;
+  readonly data: Buffer;
+}
+
+export interface LoadedLog {
+  readonly member: RaftMember;
+  readonly hardState: HardState;
+  readonly snapshot: StoredSnapshot | undefined;
+  readonly entries: readonly Entry[];
+}
+
+export class LogDisk {
+  /** Entries `first` to `last` are on the disk; none when `last < first`. */
+  private first = 1n;
+  private last = 0n;
+
+  private constructor(private readonly space: Space) {}
+
+  static async open(storage: Storage): Promise<LogDisk> {
+    return new LogDisk(await storage.open('raft'));
+  }
+
+  /** For messages to people. */
+  get location(): string {
+    return this.space.location ?? 'the raft space of the storage';
+  }
+
+  /** Undefined where no log was ever made. */
+  async load(): Promise<LoadedLog | undefined> {
+    const member = await this.read(MEMBER_KEY, 'the record of the owner');
+    if (member === undefined) return undefined;
+    const hardState = await this.read(HARD_STATE_KEY, 'the hard state');
+    if (hardState === undefined) throw corrupt('the hard state is missing', this.location);
+    const loaded: LoadedLog = {
+      member: RaftMember.decode(member),
+      hardState: HardState.decode(hardState),
+      snapshot: await this.loadSnapshot(),
+      entries: await this.loadEntries(),
+    };
+    this.checkComplete(loaded);
+    this.first = loaded.entries[0]?.Index ?? (loaded.snapshot?.metadata.index ?? 0n) + 1n;
+    this.last = loaded.entries.at(-1)?.Index ?? this.first - 1n;
+    return loaded;
+  }
+
+  async create(member: RaftMember, hardState: HardState, entries: readonly Entry[]): Promise<void> {
+    await this.space.batch([
+      put(MEMBER_KEY, RaftMember.encode(member).finish()),
+      ...this.operations(hardState, entries),
+    ]);
+    this.wrote(entries);
+  }
+
+  /** May be called again with the same write after it failed. */
+  async write({ hardState, snapshot, entries }: Write): Promise<void> {
+    if (snapshot !== undefined) {
+      await this.replaceAll(snapshot, hardState, entries);
+      return;
+    }
+    await this.space.batch(this.operations(hardState, entries));
+    this.wrote(entries);
+  }
+
+  /** Keeps the snapshot instead of the one before. Entries stay. */
+  async saveSnapshot(snapshot: StoredSnapshot): Promise<void> {
+    const descriptor = await this.writeChunks(snapshot);
+    await this.space.batch([descriptor]);
+    await this.deleteChunks(snapshot.metadata.index);
+  }
+
+  /** Deletes entries up to `upTo`, oldest first, so that what is left has no gap at any moment. */
+  async truncate(upTo: bigint): Promise<void> {
+    while (this.first <= upTo) {
+      const deletes: Operation[] = [];
+      let next = this.first;
+      for (; next <= upTo && deletes.length < DELETES_A_BATCH; next++)
+        deletes.push({ del: entryKey(next) });
+      await this.space.batch(deletes);
+      this.first = next;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.space.close();
+  }
+
+  private operations(hardState: HardState, entries: readonly Entry[]): Operation[] {
+    const operations = [put(HARD_STATE_KEY, HardState.encode(hardState).finish())];
+    for (const entry of entries)
+      operations.push(put(entryKey(entry.Index), Entry.encode(entry).finish()));
+    // What these entries replace may have been longer.
+    const lastNew = entries.at(-1)?.Index ?? this.last;
+    for (let stale = lastNew + 1n; stale <= this.last; stale++)
+      operations.push({ del: entryKey(stale) });
+    return operations;
+  }
+
+  private wrote(entries: readonly Entry[]): void {
+    this.last = entries.at(-1)?.Index ?? this.last;
+  }
+
+  /** A snapshot from the leader: everything before it goes in the same batch. */
+  private async replaceAll(
+    { metadata, data }: Snapshot,
+    hardState: HardState,
+    entries: readonly Entry[],
+  ): Promise<void> {
+    const descriptor = await this.writeChunks({ metadata, data });
+    const deletes: Operation[] = [];
+    for (let index = this.first; index <= this.last; index++)
+      deletes.push({ del: entryKey(index) });
+    const first = metadata.index + 1n;
+    this.last = this.first - 1n;
+    await this.space.batch([...deletes, descriptor, ...this.operations(hardState, entries)]);
+    this.first = first;
+    this.last = entries.at(-1)?.Index ?? metadata.index;
+    await this.deleteChunks(metadata.index);
+  }
+
+  /** The operation that makes the written chunks the snapshot. */
+  private async writeChunks({ metadata, data }: StoredSnapshot): Promise<Operation> {
+    let chunks = 0;
+    for (let at = 0; at < data.length; at += CHUNK_BYTES) {
+      const key = chunkKey(metadata.index, chunks++);
+      await this.space.batch([put(key, data.subarray(at, at + CHUNK_BYTES))]);
+    }
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(chunks);
+    const description = Snapshot.encode({ metadata, data: Buffer.alloc(0) }).finish();
+    return put(SNAPSHOT_KEY, Buffer.concat([head, description]));
+  }
+
+  /** Of snapshots before, and of one that was never finished. */
+  private async deleteChunks(except: bigint): Promise<void> {
+    const deletes: Operation[] = [];
+    for await (const [key] of this.space.scan(CHUNK_RANGE))
+      if (snapshotOfChunkKey(key) !== except) deletes.push({ del: key });
+    await this.space.batch(deletes);
+  }
+
+  private async loadSnapshot(): Promise<StoredSnapshot | undefined> {
+    const described = await this.read(SNAPSHOT_KEY, 'the description of the snapshot');
+    if (described === undefined) return undefined;
+    const { metadata } = Snapshot.decode(described.subarray(4));
+    const chunks: Buffer[] = [];
+    for (let chunk = 0; chunk < described.readUInt32BE(0); chunk++) {
+      const what = `part ${chunk} of the snapshot at entry ${metadata.index}`;
+      const data = await this.read(chunkKey(metadata.index, chunk), what);
+      if (data === undefined) throw corrupt(`${what} is missing`, this.location);
+      chunks.push(data);
+    }
+    return { metadata, data: Buffer.concat(chunks) };
+  }
+
+  private async loadEntries(): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    const nextIndex = (): bigint | undefined => {
+      const last = entries.at(-1);
+      return last && last.Index + 1n;
+    };
+    try {
+      for await (const [key, sealed] of this.space.scan(ENTRY_RANGE)) {
+        const index = indexOfEntryKey(key);
+        const expected = nextIndex() ?? index;
+        if (index !== expected)
+          throw corrupt(`entry ${expected} of the raft log is missing`, this.location);
+        const payload = unseal(key, sealed);
+        const entry = payload && Entry.decode(payload);
+        if (entry?.Index !== index)
+          throw corrupt(`entry ${index} of the raft log is damaged`, this.location);
+        entries.push(entry);
+      }
+    } catch (error) {
+      if (!isSwarmError(error) || error.code !== 'STORAGE_CORRUPT') throw error;
+      const which = nextIndex()?.toString() ?? 'the first one';
+      throw corrupt(`entry ${which} of the raft log is damaged`, this.location, error);
+    }
+    return entries;
+  }
+
+  private checkComplete({ hardState, snapshot, entries }: LoadedLog): void {
+    const start = snapshot?.metadata.index ?? 0n;
+    const first = entries[0]?.Index ?? start + 1n;
+    const last = entries.at(-1)?.Index ?? start;
+    if (first > start + 1n)
+      throw corrupt(`entry ${start + 1n} of the raft log is missing`, this.location);
+    if (hardState.commit > last && hardState.commit > start)
+      throw corrupt(`entry ${last + 1n} of the raft log is missing`, this.location);
+  }
+
+  private async read(key: Buffer, what: string): Promise<Buffer | undefined> {
+    const sealed = await this.space.get(key);
+    if (sealed === undefined) return undefined;
+    const payload = unseal(key, sealed);
+    if (payload === undefined) throw corrupt(`${what} is damaged`, this.location);
+    return payload;
+  }
+}
+
+const put = (key: Buffer, payload: Uint8Array): Operation => ({
+  put: key,
+  value: seal(key, payload),
+});

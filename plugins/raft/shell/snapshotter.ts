@@ -1,0 +1,94 @@
+/**
+ * Takes a snapshot of the state machine from time to time and shortens the log behind it. Runs beside
+ * applying and proposing; a disk without room only means that the log stays long for now.
+ */
+import type { StateMachine } from '@swarmkit/sdk/contracts/consensus';
+import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import type { ConfState, Entry } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import type { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
+import { ORIGIN, type Position } from '../core/log.js';
+import { joinSnapshot } from '../core/snapshot-data.js';
+import type { LogDisk } from './log-disk.js';
+
+/** The log is held in memory; large entries shorten the interval. */
+const MAX_LOG_BYTES = 64 * 1024 * 1024;
+
+export interface SnapshotPolicy {
+  /** Applied entries between two snapshots; 0: never. */
+  readonly interval: number;
+  /** Entries that stay in the log behind a snapshot. */
+  readonly keepEntries: number;
+}
+
+export class Snapshotter {
+  private newest: Position = ORIGIN;
+  private entriesSince = 0;
+  private bytesSince = 0;
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly policy: SnapshotPolicy,
+    private readonly machine: StateMachine,
+    private readonly disk: LogDisk,
+    private readonly log: Logger,
+    /** The snapshot is on disk, entries up to `upTo` may go from memory. */
+    private readonly compact: (snapshot: Position, upTo: bigint) => void,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  /** The state machine begins at this snapshot. */
+  startAt(snapshot: Position): void {
+    this.newest = snapshot;
+    this.entriesSince = 0;
+    this.bytesSince = 0;
+  }
+
+  /** Called between two entries, with the configuration as of the one that was just applied. */
+  applied(entry: Entry, confState: () => ConfState, membership: () => ClusterSnapshot): void {
+    this.entriesSince++;
+    this.bytesSince += entry.Data.length;
+    const { interval } = this.policy;
+    if (interval === 0 || this.running !== undefined) return;
+    if (this.entriesSince < interval && this.bytesSince < MAX_LOG_BYTES) return;
+    this.entriesSince = 0;
+    this.bytesSince = 0;
+    const position = { index: entry.Index, term: entry.Term };
+    // The state is pinned here, synchronously; encoding and writing go on beside.
+    const store = this.machine.snapshot();
+    this.running = this.take(position, store, confState(), membership())
+      .catch((error: unknown) => this.refused(error))
+      .finally(() => {
+        this.running = undefined;
+      });
+  }
+
+  async idle(): Promise<void> {
+    await this.running;
+  }
+
+  private async take(
+    position: Position,
+    store: Promise<Uint8Array>,
+    confState: ConfState,
+    membership: ClusterSnapshot,
+  ): Promise<void> {
+    const data = joinSnapshot({ membership, store: await store });
+    if (position.index <= this.newest.index) return;
+    await this.disk.saveSnapshot({ metadata: { ...position, confState }, data });
+    this.newest = position;
+    const upTo = position.index - BigInt(this.policy.keepEntries);
+    this.compact(position, upTo);
+    await this.disk.truncate(upTo);
+    this.log.debug({ index: position.index.toString(), bytes: data.length }, 'snapshot taken');
+  }
+
+  private refused(error: unknown): void {
+    if (isSwarmError(error) && error.code === 'STORAGE_FULL')
+      this.log.warn(
+        { code: error.code },
+        `no snapshot taken, the log stays long: ${error.message}`,
+      );
+    else this.failed(error);
+  }
+}
