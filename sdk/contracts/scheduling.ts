@@ -17,6 +17,11 @@ export interface SchedulerFilter {
   /** Whether this task needs the check at all. Called once a group of equal tasks. */
   applies(task: Task): boolean;
   passes(task: Task, node: NodeLoad): boolean;
+  /**
+   * True when `passes` looks at `node.node` alone and not at what runs there: it is then asked once a
+   * group and node, and not again after each placement.
+   */
+  readonly nodeOnly?: boolean;
   /** `1 node not available for new tasks`, `3 nodes not available for new tasks`. */
   explain(nodes: number): string;
 }

@@ -1,0 +1,21 @@
+import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { Mount_Type } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { onNodes } from '../explain.js';
+
+/** Cluster (CSI) volumes are not managed by this cluster, so no node can offer one. */
+export const clusterVolumesFilter: SchedulerFilter = {
+  id: 'cluster-volumes',
+  order: 800,
+  nodeOnly: true,
+  applies: mountsClusterVolume,
+  passes: (task) => !mountsClusterVolume(task),
+  explain: (nodes) => `cannot fulfill requested CSI volume mounts ${onNodes(nodes)}`,
+};
+
+function mountsClusterVolume(task: Task): boolean {
+  return (
+    task.spec?.runtime?.$case === 'container' &&
+    task.spec.runtime.value.mounts.some((mount) => mount.type === Mount_Type.CLUSTER)
+  );
+}
