@@ -1,0 +1,44 @@
+import { Command, CommanderError, Option } from 'commander';
+import { executorNames, type Flags, logLevels } from './settings.js';
+
+/** Flags as SwarmKit's swarmd has them, and those of our own. */
+
+export function parseCommandLine(argv: readonly string[], version: string): Flags {
+  const collect = (value: string, before: readonly string[]): readonly string[] => [
+    ...before,
+    value,
+  ];
+  const command = new Command('swarmd')
+    .description('Run a swarm node: manager and agent in one process.')
+    .version(version, '-v, --version', 'print the version and exit')
+    .option('-d, --state-dir <dir>', 'where the node keeps its state (default: ./swarmkitstate)')
+    .option(
+      '--listen-control-api <socket>',
+      'path of the control socket (default: swarmd.sock in the state folder)',
+    )
+    .option('--listen-remote-api <addr>', 'address for other nodes (default: 0.0.0.0:4242)')
+    .option('--hostname <name>', "this node's name (default: the machine's)")
+    .addOption(
+      new Option('-l, --log-level <level>', 'what is logged (default: info)').choices([
+        ...logLevels,
+      ]),
+    )
+    .option('--config <file>', 'YAML file with the same settings, plugin configuration and more')
+    .addOption(
+      new Option('--executor <name>', 'what runs tasks (default: containerd)').choices([
+        ...executorNames,
+      ]),
+    )
+    .option(
+      '--containerd-addr <socket>',
+      "containerd's socket (default: /run/containerd/containerd.sock)",
+    )
+    .option('--engine-addr <socket>', "Docker's socket (default: unix:///var/run/docker.sock)")
+    .option('--load <dir>', 'folder of a further plugin package; may be given again', collect, [])
+    .allowExcessArguments(false)
+    .showHelpAfterError('(swarmd --help shows the flags)');
+  command.parse([...argv], { from: 'user' });
+  return command.opts<Flags>();
+}
+
+export { CommanderError };

@@ -1,0 +1,37 @@
+import type { MethodDefinition } from '@grpc/grpc-js';
+import type { CallOptions, RpcConnection } from '../contracts/rpc.js';
+import { ControlService } from '../wire/gen/swarmkit/control.js';
+import { connectControlSocket } from './connection.js';
+
+/**
+ * The Control API as methods: `client.createService({ spec })`.
+ * One method a RPC, named as in the wire's service with a small first letter. Requests are full
+ * messages (`CreateServiceRequest.create({ … })` fills the rest); errors are SwarmError with the
+ * manager's kind and text.
+ */
+export type ControlMethods = {
+  readonly [K in keyof ControlService]: (
+    request: Parameters<ControlService[K]['requestSerialize']>[0],
+    options?: CallOptions,
+  ) => Promise<ReturnType<ControlService[K]['responseDeserialize']>>;
+};
+
+export interface ControlClient extends ControlMethods {
+  close(): void;
+}
+
+/** `path` is the control socket's file path. Connects at the first call. */
+export const connectControl = (path: string): ControlClient =>
+  controlClient(connectControlSocket(path));
+
+export function controlClient(connection: RpcConnection): ControlClient {
+  const methods: Record<string, unknown> = { close: () => connection.close() };
+  for (const [name, definition] of Object.entries(ControlService))
+    methods[name] = (request: unknown, options?: CallOptions) =>
+      connection.unary(
+        definition as unknown as MethodDefinition<unknown, unknown>,
+        request,
+        options,
+      );
+  return methods as unknown as ControlClient;
+}
