@@ -1,45 +1,35 @@
-/** Refuses a folder whose write-ahead log lost acknowledged writes; RocksDB would open it without a word. */
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+/**
+ * Looks at the write-ahead logs of a closed database, where RocksDB only reads up to the first bad
+ * fragment and says nothing of what it leaves out.
+ */
+import { readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BLOCK_BYTES, LogInspector } from '../core/log-inspector.js';
+import { inspectLog } from '../core/log-inspector.js';
 import { corrupt, type Place } from './rocksdb-error.js';
 
-/** Read at a time, so that checking a log of some MiB never holds the event loop for long. */
-const READ_BYTES = 32 * BLOCK_BYTES;
-
+/** Refuses a folder whose logs lost acknowledged writes. */
 export async function checkLogs(place: Place): Promise<void> {
-  for (const name of await readdir(place.folder)) {
-    if (!/^\d+\.log$/.test(name)) continue;
-    const damagedAt = await firstDamage(join(place.folder, name));
-    if (damagedAt !== undefined)
-      throw corrupt(place, `log ${name} has a checksum mismatch at byte ${damagedAt}`);
+  for (const [name, log] of await readLogs(place)) {
+    const { badAt, damaged } = inspectLog(log);
+    if (damaged) throw corrupt(place, `log ${name} has a checksum mismatch at byte ${badAt}`);
   }
 }
 
-async function firstDamage(path: string): Promise<number | undefined> {
-  const inspector = new LogInspector();
-  const handle = await open(path, 'r');
-  try {
-    for (;;) {
-      const bytes = await readFully(handle);
-      for (let at = 0; at < bytes.length; at += BLOCK_BYTES)
-        inspector.block(bytes.subarray(at, at + BLOCK_BYTES));
-      if (bytes.length < READ_BYTES || inspector.damagedAt !== undefined)
-        return inspector.damagedAt;
-    }
-  } finally {
-    await handle.close();
+/**
+ * Cuts off what a refused write left. Only right after the database that refused it was closed: since
+ * that write nothing was acknowledged, so nothing behind the first bad fragment counts.
+ */
+export async function cutRefusedWrite(place: Place): Promise<void> {
+  for (const [name, log] of await readLogs(place)) {
+    const { badAt } = inspectLog(log);
+    if (badAt !== undefined) await truncate(join(place.folder, name), badAt);
   }
 }
 
-/** The next READ_BYTES, less only at the end of the file. */
-async function readFully(handle: FileHandle): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(READ_BYTES);
-  let filled = 0;
-  while (filled < READ_BYTES) {
-    const { bytesRead } = await handle.read(buffer, filled, READ_BYTES - filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return buffer.subarray(0, filled);
+/** About as large as the write buffer together: some MiB, inspected in milliseconds. */
+async function readLogs({ folder }: Place): Promise<(readonly [name: string, log: Buffer])[]> {
+  const names = (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name));
+  return Promise.all(
+    names.map(async (name) => [name, await readFile(join(folder, name))] as const),
+  );
 }

@@ -27,7 +27,7 @@ export function storageError(error: unknown, { space, folder }: Place): SwarmErr
       `${folder} is in use by another process: stop that process or choose another state folder`,
       options,
     );
-  if (/^(?:Error: )?Corruption|checksum mismatch|^Invalid argument|not supported/i.test(text))
+  if (/^Corruption|checksum mismatch|^Invalid argument|No such file or directory/.test(text))
     return corrupt({ space, folder }, text, error);
   return new SwarmError(
     'unavailable',

@@ -8,7 +8,7 @@
 import type { KeyRange, Operation, Space } from '@swarmkit/sdk/contracts/storage';
 import { type Change, Engine } from './engine.js';
 import { GroupCommit } from './group-commit.js';
-import { checkLogs } from './log-check.js';
+import { checkLogs, cutRefusedWrite } from './log-check.js';
 import {
   decodeKey,
   decodeValue,
@@ -101,9 +101,9 @@ export class RocksdbSpace implements Space {
   private async recover(): Promise<Engine> {
     if (this.engine !== undefined) {
       await checkRoom(this.place.folder);
-      const damaged = this.engine;
+      const unfit = this.engine;
       this.engine = undefined;
-      this.reopening = damaged.close().then(() => openEngine(this.place));
+      this.reopening = this.closeEngine(unfit).then(() => openEngine(this.place));
     }
     const engine = await this.readable(true);
     this.fitForWriting = true;
@@ -126,12 +126,17 @@ export class RocksdbSpace implements Space {
     try {
       await this.commits.idle();
       await this.reopening?.catch(() => {});
-      await this.engine?.close();
+      if (this.engine !== undefined) await this.closeEngine(this.engine);
     } catch (error) {
       throw storageError(error, this.place);
     } finally {
       this.released();
     }
+  }
+
+  private async closeEngine(engine: Engine): Promise<void> {
+    await engine.close();
+    if (!this.fitForWriting) await cutRefusedWrite(this.place);
   }
 
   private verified(encodedKey: Buffer, encoded: Buffer): Buffer {
