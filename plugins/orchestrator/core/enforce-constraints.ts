@@ -1,0 +1,74 @@
+/**
+ * Takes tasks off a node that changed under them: one that no longer meets their constraints, or no
+ * longer has the CPUs, the memory or the generic resources they reserve. The task is REJECTED, as the
+ * agent would have done it, and the orchestrator replaces it by its policy.
+ *
+ * Only a change of the node can make a placement wrong, so only changed nodes are looked at; and only
+ * tasks that were placed, since what waits to be placed is checked by the scheduler.
+ */
+import type { TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
+import type { View } from '@swarmkit/sdk/contracts/store';
+import { meetsConstraints, parseConstraintsOrNone } from '@swarmkit/sdk/model/constraint';
+import { isWantedActive, observedState } from '@swarmkit/sdk/model/task';
+import { changedStatus } from '@swarmkit/sdk/model/task-status';
+import { compareTimestamps, timestampFromMs } from '@swarmkit/sdk/model/time';
+import type { Node, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { NodeStock } from './node-stock.js';
+import { isPausedUpdate, isUpdating } from './update-status.js';
+
+export function enforceConstraints({ draft, now, dirty }: TurnInput): TurnResult {
+  const ids = dirty.everything
+    ? draft.find('node', { by: 'all' }).map((node) => node.id)
+    : [...dirty.ids('node')].sort();
+  for (const id of ids) {
+    const node = draft.get('node', id);
+    if (node === undefined || node.spec?.availability !== NodeSpec_Availability.ACTIVE) continue;
+    for (const task of misplaced(draft, node)) {
+      const status = changedStatus(task, now, {
+        state: TaskState.REJECTED,
+        message: 'task rejected by constraint enforcer',
+        err: 'assigned node no longer meets constraints',
+        // A status that the leader writes is taken in when it is written.
+        appliedAt: timestampFromMs(now),
+      });
+      draft.update('task', { ...task, status });
+    }
+  }
+  return {};
+}
+
+/** The oldest tasks keep their place; what does not fit any more is the youngest. */
+function misplaced(view: View, node: Node): readonly Task[] {
+  const stock = new NodeStock(node);
+  return view
+    .find('task', { by: 'node', id: node.id })
+    .filter(isPlaced)
+    .sort(
+      (a, b) => compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) || (a.id < b.id ? -1 : 1),
+    )
+    .filter((task) => !isAllowed(view, node, task) || !stock.take(task));
+}
+
+const isPlaced = (task: Task): boolean =>
+  task.desiredState >= TaskState.ASSIGNED &&
+  isWantedActive(task) &&
+  observedState(task) >= TaskState.ASSIGNED &&
+  observedState(task) < TaskState.COMPLETE;
+
+/**
+ * What the service asks for now counts, not what it asked for when the task was made: a task may have
+ * been kept because its node met the new constraints too. But while an update is under way, or paused,
+ * it is the update that replaces old tasks, at its own pace; until then they are held to their own.
+ */
+function isAllowed(view: View, node: Node, task: Task): boolean {
+  const service = view.get('service', task.serviceId);
+  const isOld =
+    service !== undefined &&
+    (isUpdating(service) || isPausedUpdate(service)) &&
+    task.specVersion?.index !== service.specVersion?.index;
+  const placement =
+    service === undefined || isOld ? task.spec?.placement : service.spec?.task?.placement;
+  return meetsConstraints(node, parseConstraintsOrNone(placement?.constraints ?? []));
+}

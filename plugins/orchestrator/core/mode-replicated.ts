@@ -1,0 +1,46 @@
+/** Replicated services: N slots, numbered from 1, wherever there is room. */
+import { observedState } from '@swarmkit/sdk/model/task';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { Mode } from './mode.js';
+import { isUsable } from './node-fitness.js';
+import type { Slot } from './slot.js';
+import type { SlotTable } from './slot-table.js';
+import { bestFirst, type Filled } from './victims.js';
+
+export const replicated: Mode = {
+  judge(table, task) {
+    if (observedState(task) > TaskState.RUNNING) return 'restart';
+    return task.nodeId !== '' && !isUsable(table.nodeOf(task)) ? 'restart' : 'keep';
+  },
+
+  shape(table) {
+    const mode = table.service.spec?.mode;
+    const replicas = mode?.$case === 'replicated' ? Number(mode.value.replicas) : 0;
+    const filled: Filled[] = [];
+    const dead: Slot[] = [];
+    for (const slot of table.slots) {
+      const standing = table.standing(slot);
+      if (standing.length === 0) dead.push(slot);
+      else filled.push({ slot, standing });
+    }
+    const ranked = filled.length > replicas ? bestFirst(filled) : filled;
+    for (const { slot } of ranked.slice(replicas)) table.retire(slot);
+    const kept = ranked.slice(0, replicas).map(({ slot }) => slot);
+    const made = fill(table, kept, replicas - kept.length);
+    for (const slot of dead) if (!made.has(slot.name.slot)) table.retire(slot);
+    return kept;
+  },
+};
+
+/** Lowest free numbers first; a dead slot that is used again keeps its history. */
+function fill(table: SlotTable, kept: readonly Slot[], missing: number): ReadonlySet<bigint> {
+  const made = new Set<bigint>();
+  if (missing <= 0) return made;
+  const taken = new Set(kept.map((slot) => slot.name.slot));
+  for (let number = 1n; made.size < missing; number += 1n) {
+    if (taken.has(number)) continue;
+    table.create({ serviceId: table.service.id, slot: number, nodeId: '' }, TaskState.RUNNING);
+    made.add(number);
+  }
+  return made;
+}

@@ -1,0 +1,42 @@
+/** All that one service needs, in one pass: what ended, which slots, which spec, who may start. */
+import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { Mode } from './mode.js';
+import { global } from './mode-global.js';
+import { globalJob } from './mode-global-job.js';
+import { replicated } from './mode-replicated.js';
+import { replicatedJob } from './mode-replicated-job.js';
+import { letGo, restart } from './restart.js';
+import { SlotTable } from './slot-table.js';
+import { update } from './update.js';
+import type { World } from './world.js';
+
+const modes = { replicated, global, replicatedJob, globalJob } as const;
+
+export function reconcileService(world: World, service: Service): void {
+  const name = service.spec?.mode?.$case;
+  if (name === undefined) return;
+  const table = new SlotTable(world, service);
+  repair(table, modes[name]);
+  const slots = modes[name].shape(table);
+  const step = update(table, slots);
+  letGo(table);
+  // A rollback brought the previous spec back. It cannot do that twice.
+  if (step === 'again') reconcileService(world, table.service);
+}
+
+function repair(table: SlotTable, mode: Mode): void {
+  for (const slot of table.slots)
+    for (const task of table.live(slot)) {
+      const verdict = mode.judge(table, task);
+      if (verdict === 'restart') restart(table, slot, task);
+      else if (verdict === 'stop') table.raise(slot, task, TaskState.SHUTDOWN);
+    }
+}
+
+/** The service is gone: its tasks stop, and history goes with them. */
+export function dissolve(world: World, serviceId: string): void {
+  for (const task of world.draft.find('task', { by: 'service', id: serviceId }))
+    if (task.desiredState < TaskState.REMOVE)
+      world.draft.update('task', { ...task, desiredState: TaskState.REMOVE });
+}

@@ -1,0 +1,81 @@
+/**
+ * Replaces tasks that ended or lost their node, and lets waiting replacements go. A replacement is made
+ * at once, wanted READY, so that its node can prepare it; it is let go when its delay is over and what
+ * it replaces has stopped. Every instant here is derived from the store: see `letGoAt`.
+ */
+import { observedState } from '@swarmkit/sdk/model/task';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { isDraining, isGone } from './node-fitness.js';
+import { mayRestart, restartDelayMs } from './restart-policy.js';
+import { createdAt, isSameVersion, type Slot } from './slot.js';
+import type { SlotTable } from './slot-table.js';
+import { endOf } from './world.js';
+
+/** A replacement waits no longer than this for what it replaces to stop. */
+const STOP_WAIT_MS = 60_000;
+
+/**
+ * The earliest instant at which a waiting task made at `made` may be let go or replaced; a lower bound
+ * that needs no look at its slot.
+ */
+export const earliestLetGoAt = (task: Task, now: number): number =>
+  endOf(createdAt(task, now), Math.min(restartDelayMs(task), STOP_WAIT_MS), now);
+
+/**
+ * Stops the task and, where its policy allows, makes another one in its slot. One that ended while it
+ * was still waiting keeps its delay: that is what paces a task that can never start, such as one whose
+ * image is missing.
+ */
+export function restart(table: SlotTable, slot: Slot, task: Task): void {
+  if (task.desiredState === TaskState.READY) {
+    const at = letGoAt(table, slot, task);
+    if (at > table.world.now) {
+      table.world.wakeAt(at);
+      return;
+    }
+  }
+  const replace = mayRestart(table.service, slot, task);
+  table.raise(slot, task, TaskState.SHUTDOWN);
+  if (replace) table.create(slot.name, TaskState.READY);
+}
+
+/** Lets go of every waiting task whose time has come, and asks for a run when the next one's does. */
+export function letGo(table: SlotTable): void {
+  for (const slot of table.slots)
+    for (const task of slot.tasks) {
+      if (task.desiredState !== TaskState.READY) continue;
+      const at = letGoAt(table, slot, task);
+      if (at > table.world.now) table.world.wakeAt(at);
+      // One that ended already is for `restart`.
+      else if (observedState(task) <= table.goal) table.raise(slot, task, table.goal);
+    }
+}
+
+/** When its delay is over and what it replaces has stopped, or has had a minute to. */
+function letGoAt(table: SlotTable, slot: Slot, task: Task): number {
+  const { now } = table.world;
+  const made = createdAt(task, now);
+  const older = slot.tasks.slice(0, slot.tasks.indexOf(task));
+  const rested = endOf(made, delayMs(table, task, older.at(-1)), now);
+  const stopping = older.some((other) => isStopping(table, other));
+  return stopping ? Math.max(rested, endOf(made, STOP_WAIT_MS, now)) : rested;
+}
+
+/**
+ * The delay of the restart policy, unless there is nothing to pace: the node was drained, or the task
+ * before has another spec version, so that this one is the first of its version here. When the task
+ * before was forgotten already, nobody can tell, and the delay holds: no crash loop becomes a busy one.
+ */
+function delayMs(table: SlotTable, task: Task, before: Task | undefined): number {
+  if (before === undefined) return restartDelayMs(task);
+  const paced = !isDraining(table.nodeOf(before)) && isSameVersion(before, task);
+  return paced ? restartDelayMs(task) : 0;
+}
+
+/** Told to stop, and maybe still there. What was never on a node, or is on a dead one, is not. */
+const isStopping = (table: SlotTable, task: Task): boolean =>
+  !table.isLive(task) &&
+  observedState(task) >= TaskState.ASSIGNED &&
+  observedState(task) <= TaskState.RUNNING &&
+  !isGone(table.nodeOf(task));

@@ -1,0 +1,140 @@
+/**
+ * The tasks of one service by slot: read once, then changed together with the draft, so that each step
+ * of a run sees what the steps before it planned, at the cost of this service's tasks alone.
+ * Desired state only goes up; tasks that are to be removed are out of the table.
+ */
+import { invariant } from '@swarmkit/sdk/plugin/errors';
+import {
+  type Constraint,
+  meetsConstraints,
+  parseConstraintsOrNone,
+} from '@swarmkit/sdk/model/constraint';
+import { type DirtyCheck, dirtyCheck } from '@swarmkit/sdk/model/dirty-task';
+import { isJob, newTask, slotKey, slotOf } from '@swarmkit/sdk/model/task';
+import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { TaskState, UpdateStatus_UpdateState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { mayRestart } from './restart-policy.js';
+import { byAge, type Slot, type SlotName } from './slot.js';
+import type { World } from './world.js';
+
+interface OpenSlot extends Slot {
+  readonly tasks: Task[];
+}
+
+export class SlotTable {
+  /** RUNNING for services, COMPLETE for jobs: where a task is let go to, and up to where it is live. */
+  readonly goal: TaskState;
+  private current: Service;
+  private readonly open = new Map<string, OpenSlot>();
+  private readonly check: DirtyCheck;
+  private parsed: readonly Constraint[] | undefined;
+
+  constructor(
+    readonly world: World,
+    service: Service,
+  ) {
+    this.current = service;
+    this.goal = isJob(service) ? TaskState.COMPLETE : TaskState.RUNNING;
+    this.check = dirtyCheck(service);
+    for (const task of world.draft.find('task', { by: 'service', id: service.id }))
+      if (task.desiredState < TaskState.REMOVE) this.openAt(slotOf(service, task)).tasks.push(task);
+    for (const slot of this.open.values()) if (slot.tasks.length > 1) slot.tasks.sort(byAge);
+  }
+
+  /** As it is now, with what this run changed. */
+  get service(): Service {
+    return this.current;
+  }
+
+  /** A copy: safe to walk while slots change. */
+  get slots(): readonly Slot[] {
+    return [...this.open.values()];
+  }
+
+  at(name: SlotName): Slot | undefined {
+    return this.open.get(slotKey(name));
+  }
+
+  isLive(task: Task): boolean {
+    return task.desiredState <= this.goal;
+  }
+
+  live(slot: Slot): readonly Task[] {
+    return slot.tasks.filter((task) => this.isLive(task));
+  }
+
+  /**
+   * The tasks that make a slot count as filled: its live ones, else its newest when that one must not
+   * be restarted (it did its work, or used up its attempts). Empty for a dead slot. During a rollback
+   * only live tasks count, so that what failed under the new spec is made again under the old one.
+   */
+  standing(slot: Slot): readonly Task[] {
+    const live = this.live(slot);
+    if (live.length > 0) return live;
+    if (this.service.updateStatus?.state === UpdateStatus_UpdateState.ROLLBACK_STARTED) return [];
+    const newest = slot.tasks.at(-1);
+    return newest === undefined || mayRestart(this.service, slot, newest) ? [] : [newest];
+  }
+
+  nodeOf(task: Task): Node | undefined {
+    return this.world.node(task.nodeId);
+  }
+
+  isDirty(task: Task): boolean {
+    return this.check(task, this.nodeOf(task));
+  }
+
+  /** Whether the node meets the service's present constraints. */
+  isAllowedOn(node: Node): boolean {
+    this.parsed ??= parseConstraintsOrNone(this.service.spec?.task?.placement?.constraints ?? []);
+    return meetsConstraints(node, this.parsed);
+  }
+
+  create(name: SlotName, desiredState: TaskState): Task {
+    const task = this.world.draft.create(
+      'task',
+      newTask(this.service, {
+        id: this.world.id(),
+        now: this.world.now,
+        slot: name.slot,
+        nodeId: name.nodeId,
+        desiredState,
+        cluster: this.world.cluster,
+      }),
+    );
+    this.openAt(name).tasks.push(task);
+    return task;
+  }
+
+  /** Sets the desired state, which must not be lower than it was. */
+  raise(slot: Slot, task: Task, desiredState: TaskState): void {
+    if (desiredState === task.desiredState) return;
+    invariant(desiredState > task.desiredState, 'ORCH_DESIRED_FELL', {
+      task: task.id,
+      from: task.desiredState,
+      to: desiredState,
+    });
+    const raised = this.world.draft.update('task', { ...task, desiredState });
+    const tasks = this.openAt(slot.name).tasks;
+    const index = tasks.findIndex((other) => other.id === task.id);
+    if (desiredState >= TaskState.REMOVE) tasks.splice(index, 1);
+    else tasks[index] = raised;
+  }
+
+  /** Takes the slot away: all its tasks, history too, are to be stopped and forgotten. */
+  retire(slot: Slot): void {
+    for (const task of [...slot.tasks]) this.raise(slot, task, TaskState.REMOVE);
+    this.open.delete(slotKey(slot.name));
+  }
+
+  updateService(change: Partial<Service>): void {
+    this.current = this.world.draft.update('service', { ...this.current, ...change });
+  }
+
+  private openAt(name: SlotName): OpenSlot {
+    const key = slotKey(name);
+    const slot = this.open.get(key) ?? { name, tasks: [] };
+    this.open.set(key, slot);
+    return slot;
+  }
+}

@@ -1,0 +1,32 @@
+/** A slot of a service and the tasks it holds. */
+import { observedState, type Slot as SlotName } from '@swarmkit/sdk/model/task';
+import { compareTimestamps, timestampToMs } from '@swarmkit/sdk/model/time';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+
+export type { SlotName };
+
+export interface Slot {
+  readonly name: SlotName;
+  /** Oldest first: history, then what lives. Without tasks that are to be removed. */
+  readonly tasks: readonly Task[];
+}
+
+/** When the store took the task in, ms; a task of this very run is made now. */
+export const createdAt = (task: Task, now: number): number =>
+  timestampToMs(task.meta?.createdAt) ?? now;
+
+/** Oldest first. Of two made in the same instant the live one is the younger. */
+export const byAge = (a: Task, b: Task): number =>
+  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) ||
+  b.desiredState - a.desiredState ||
+  (a.id < b.id ? -1 : 1);
+
+export const isSameVersion = (a: Task, b: Task): boolean =>
+  a.specVersion?.index === b.specVersion?.index;
+
+/** It ended on its own account: nobody had told it to stop. */
+export function endedByItself(task: Task): boolean {
+  const observed = observedState(task);
+  return observed >= TaskState.COMPLETE && observed !== TaskState.SHUTDOWN;
+}

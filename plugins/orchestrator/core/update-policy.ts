@@ -1,0 +1,35 @@
+/** How a service wants to be updated, or rolled back, with SwarmKit's defaults filled in. */
+import { durationToMs } from '@swarmkit/sdk/model/time';
+import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import {
+  UpdateConfig_FailureAction,
+  UpdateConfig_UpdateOrder,
+} from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { isRollback } from './update-status.js';
+
+export interface UpdatePolicy {
+  /** Slots under way at a time; infinite for "all at once". */
+  readonly parallelism: number;
+  /** Rest after each slot. */
+  readonly delayMs: number;
+  /** How long a new task is watched after it began to run. */
+  readonly monitorMs: number;
+  readonly failureAction: UpdateConfig_FailureAction;
+  /** Failures over slots to update; what exceeds it triggers the action. */
+  readonly maxFailureRatio: number;
+  readonly order: UpdateConfig_UpdateOrder;
+}
+
+const DEFAULT_MONITOR_MS = 5000;
+
+export function updatePolicy(service: Service): UpdatePolicy {
+  const config = isRollback(service) ? service.spec?.rollback : service.spec?.update;
+  return {
+    parallelism: Number(config?.parallelism ?? 1n) || Number.POSITIVE_INFINITY,
+    delayMs: Math.max(0, durationToMs(config?.delay) ?? 0),
+    monitorMs: Math.max(0, durationToMs(config?.monitor) ?? DEFAULT_MONITOR_MS),
+    failureAction: config?.failureAction ?? UpdateConfig_FailureAction.PAUSE,
+    maxFailureRatio: config?.maxFailureRatio ?? 0,
+    order: config?.order ?? UpdateConfig_UpdateOrder.STOP_FIRST,
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * How far the update of one slot has come, read from the tasks the slot holds. The update's own task of
+ * a slot is the first of those that are up to date now, where one that was not stands before it: the
+ * attempt. Whatever the restart policy makes after it is not the update's business.
+ */
+import { observedState, taskTime } from '@swarmkit/sdk/model/task';
+import { timestampToMs } from '@swarmkit/sdk/model/time';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { createdAt, endedByItself, type Slot } from './slot.js';
+import type { SlotTable } from './slot-table.js';
+import { endOf } from './world.js';
+
+export interface SlotProgress {
+  readonly slot: Slot;
+  /** Nothing in it is up to date, and nothing was since the spec changed. */
+  readonly outdated: boolean;
+  readonly attempt: Attempt | undefined;
+}
+
+export interface Attempt {
+  readonly task: Task;
+  /** When it began to run, or ended before; undefined while neither, so while the slot is under way. */
+  readonly settledAt: number | undefined;
+  /** Made by the update in progress, and not by one that it replaced. */
+  readonly ofThisUpdate: boolean;
+}
+
+export function progressOf(table: SlotTable, slot: Slot): SlotProgress {
+  const lastDirty = slot.tasks.findLastIndex((task) => table.isDirty(task));
+  const first = slot.tasks[lastDirty + 1];
+  if (first === undefined) {
+    const outdated = table.live(slot).every((task) => table.isDirty(task));
+    return { slot, outdated, attempt: undefined };
+  }
+  const replaced = lastDirty >= 0 || historyLimit(table) <= 1;
+  return { slot, outdated: false, attempt: replaced ? attemptOf(table, first) : undefined };
+}
+
+const attemptOf = (table: SlotTable, task: Task): Attempt => ({
+  task,
+  settledAt: settledAt(table, task),
+  ofThisUpdate: isOfThisUpdate(table, task),
+});
+
+/** Two readings of the clock in one turn may be this far apart; far less than an update takes. */
+const CLOCK_SLACK_MS = 1000;
+
+/** The version alone does not tell: a rollback brings an old one back. */
+function isOfThisUpdate(table: SlotTable, task: Task): boolean {
+  const startedAt = timestampToMs(table.service.updateStatus?.startedAt) ?? 0;
+  return (
+    task.specVersion?.index === table.service.specVersion?.index &&
+    createdAt(task, table.world.now) + CLOCK_SLACK_MS >= startedAt
+  );
+}
+
+function settledAt(table: SlotTable, task: Task): number | undefined {
+  if (observedState(task) < TaskState.RUNNING && table.isLive(task)) return undefined;
+  // Not in the future, see `endOf`.
+  return endOf(timestampToMs(taskTime(task)) ?? 0, 0, table.world.now);
+}
+
+/**
+ * An image may take this long to be pulled and started. When the task began to run is no longer in the
+ * store once it has ended, so what ends within this span and the monitor period after its creation
+ * counts: we may watch a task longer than asked, but not shorter.
+ */
+const START_ALLOWANCE_MS = 300_000;
+
+/** It ended on its own while it was watched. */
+export function failedWhileWatched({ task }: Attempt, monitorMs: number, now: number): boolean {
+  if (!endedByItself(task) || observedState(task) === TaskState.ORPHANED) return false;
+  if (observedState(task) === TaskState.REJECTED) return true;
+  const endedAt = timestampToMs(taskTime(task)) ?? 0;
+  return endedAt - createdAt(task, now) <= START_ALLOWANCE_MS + monitorMs;
+}
+
+/** How many tasks the reaper leaves in a slot; with one at most, the task before is forgotten at once. */
+function historyLimit(table: SlotTable): number {
+  const maxAttempts = Number(table.service.spec?.task?.restart?.maxAttempts ?? 0n);
+  if (maxAttempts > 0) return maxAttempts + 1;
+  const limit = table.world.cluster?.spec?.orchestration?.taskHistoryRetentionLimit;
+  return limit === undefined || limit < 0n ? Number.POSITIVE_INFINITY : Number(limit);
+}

@@ -1,0 +1,18 @@
+import {
+  type Reconciler,
+  Ring,
+  type TurnInput,
+  type TurnResult,
+} from '@swarmkit/sdk/contracts/reconciler';
+import type { Writer } from '@swarmkit/sdk/contracts/store';
+import { enforceConstraints } from '../core/enforce-constraints.js';
+
+/** Rejects tasks whose node changed so that they may not stay. */
+export class ConstraintEnforcer implements Reconciler {
+  readonly writer: Writer = { id: 'constraint-enforcer', writes: ['task.eviction'] };
+  readonly order = Ring.constraintEnforcer;
+
+  reconcile(input: TurnInput): TurnResult {
+    return enforceConstraints(input);
+  }
+}
