@@ -26,7 +26,10 @@ export interface TurnInput {
   readonly now: number;
   /** Ids for new objects. */
   id(): string;
-  /** What changed since this stage last saw the store, including what earlier stages planned in this turn. */
+  /**
+   * What others changed since this stage last saw the store, including what earlier stages planned in
+   * this turn. May be empty in a turn that was asked for by time: what is due is found in the store.
+   */
   readonly dirty: Dirty;
 }
 
@@ -41,7 +44,10 @@ export interface Dirty {
 }
 
 export interface TurnResult {
-  /** Earliest instant (wall clock, ms) at which this stage wants to look again without a change. */
+  /**
+   * Earliest instant (wall clock, ms) at which this stage wants to look again without a change. Every
+   * instant asked for is kept until it has passed, so it may cover only what was looked at.
+   */
   readonly wakeAt?: number | undefined;
 }
 

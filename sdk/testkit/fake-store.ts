@@ -44,8 +44,8 @@ export class FakeStore implements Store {
   private readonly now: () => number;
   private readonly ownership: boolean;
   private tables: Tables = emptyTables();
-  /** Not 0, so that an object that lost its version is noticed. */
-  private index = 10n;
+  /** Index of the last entry. Not 0 at first, so that an object that lost its version is noticed. */
+  index = 10n;
   private refusal: unknown;
 
   constructor(options: FakeStoreOptions = {}) {
@@ -117,6 +117,16 @@ export class FakeStore implements Store {
       for (const object of objects[kind] ?? []) tables[kind].set(object.id, object);
     this.tables = tables;
     return this;
+  }
+
+  /** Puts in what another store committed, without a commit. */
+  replay(changes: readonly Change[]): void {
+    const tables = copyTables(this.tables);
+    for (const { kind, id, action, object } of changes) {
+      if (action === 'remove') tables[kind].delete(id);
+      else tables[kind].set(id, object);
+    }
+    this.tables = tables;
   }
 
   /** The next update is refused with this error, before its change runs. */
@@ -380,9 +390,7 @@ function changeOf(
   if (old === object) return undefined;
   if (object === undefined) return { kind, action: 'remove', id, object: old, old } as Change;
   if (old === undefined) return { kind, action: 'create', id, object, old } as Change;
-  return sameButMeta(old, object)
-    ? undefined
-    : ({ kind, action: 'update', id, object, old } as Change);
+  return { kind, action: 'update', id, object, old } as Change;
 }
 
 const sameButMeta = (a: AnyObject, b: AnyObject): boolean =>

@@ -1,0 +1,73 @@
+/** Queries on a state. The order of an answer depends on the ids alone; it is not the order of the ids. */
+import type { By, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
+import { nameKey, objectName } from '@swarmkit/sdk/model/object-name';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { keyOf } from './indexes.js';
+import type { IdSet, State, Table } from './state.js';
+import { storeErrors } from './store-errors.js';
+
+export function find<K extends ObjectKind>(state: State, kind: K, by: By): readonly Objects[K][] {
+  const table = state[kind] as unknown as Table<Objects[K]>;
+  switch (by.by) {
+    case 'all':
+      return filter(table, () => true);
+    case 'idPrefix':
+      return filter(table, (object) => object.id.startsWith(by.value));
+    case 'namePrefix': {
+      const prefix = nameKey(by.value);
+      return filter(table, (object) => nameKey(objectName(kind, object)).startsWith(prefix));
+    }
+    case 'name':
+      return kind === 'task'
+        ? (findTasksByName(state, nameKey(by.value)) as readonly Objects[K][])
+        : lookUp(table, kind, by);
+    default:
+      return lookUp(table, kind, by);
+  }
+}
+
+/** Ids found in one index; for checks that need no objects. */
+export function idsOf(table: Table, by: By['by'], key: string): IdSet | undefined {
+  return table.indexes.get(by)?.get(key);
+}
+
+function filter<T extends Objects[ObjectKind]>(
+  table: Table<T>,
+  wanted: (object: T) => boolean,
+): readonly T[] {
+  const found: T[] = [];
+  table.objects.forEach((object) => {
+    if (wanted(object)) found.push(object);
+  });
+  return found;
+}
+
+function lookUp<T extends Objects[ObjectKind]>(
+  table: Table<T>,
+  kind: ObjectKind,
+  by: By,
+): readonly T[] {
+  const index = table.indexes.get(by.by);
+  const key = keyOf(by);
+  if (index === undefined || key === undefined) throw storeErrors.find(kind, by.by);
+  const ids = index.get(key);
+  if (ids === undefined) return [];
+  if (typeof ids === 'string') return [table.objects.get(ids) as T];
+  const found: T[] = [];
+  ids.forEach((id) => {
+    found.push(table.objects.get(id) as T);
+  });
+  return found;
+}
+
+/**
+ * A task is called by a name of its own, or by service, slot and its id: then the last part of the name
+ * leads to it, and no index of 100,000 long names is kept.
+ */
+function findTasksByName(state: State, name: string): readonly Task[] {
+  const own = lookUp(state.task, 'task', { by: 'name', value: name });
+  const task = state.task.objects.get(name.slice(name.lastIndexOf('.') + 1));
+  return task === undefined || own.includes(task) || nameKey(objectName('task', task)) !== name
+    ? own
+    : [...own, task];
+}

@@ -1,0 +1,83 @@
+/**
+ * The whole state as a serialized `StoreSnapshot`, and back. Encoding is a generator of slices: one after
+ * the other they are the snapshot (a protobuf message may be cut between two fields), and between two of
+ * them the caller may let others work.
+ */
+import type { Change, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
+import { objectKinds } from '@swarmkit/sdk/model/object-name';
+import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
+import { StoreSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
+import { changeOf } from './journal.js';
+import { shareSpecOf } from './sharing.js';
+import { emptyState, type State, StateEditor } from './state.js';
+
+/** Objects a slice: 500 tasks of 700 bytes are about 2 ms. */
+const objectsInSlice = 500;
+
+/** Fields of StoreSnapshot. Services come before tasks, so that a reader can share their specs. */
+const fieldOf = {
+  node: 'nodes',
+  service: 'services',
+  network: 'networks',
+  task: 'tasks',
+  cluster: 'clusters',
+  secret: 'secrets',
+  resource: 'resources',
+  extension: 'extensions',
+  config: 'configs',
+  volume: 'volumes',
+} as const satisfies { readonly [K in ObjectKind]: keyof StoreSnapshot };
+
+const empty = StoreSnapshot.fromPartial({});
+
+export function* encodeSnapshot(state: State): Generator<Uint8Array> {
+  for (const kind of objectKinds) {
+    let slice: Objects[ObjectKind][] = [];
+    for (const object of state[kind].objects.values()) {
+      slice.push(object);
+      if (slice.length === objectsInSlice) {
+        yield encodeSlice(kind, slice);
+        slice = [];
+      }
+    }
+    if (slice.length > 0) yield encodeSlice(kind, slice);
+  }
+}
+
+const encodeSlice = (kind: ObjectKind, objects: readonly Objects[ObjectKind][]): Uint8Array =>
+  StoreSnapshot.encode({ ...empty, [fieldOf[kind]]: objects }).finish();
+
+export interface Restored {
+  readonly state: State;
+  /** What is different from the state before: removals first, so that names are free for what comes. */
+  readonly changes: readonly Change[];
+}
+
+/** Throws when the bytes are not a snapshot. Objects that did not change stay the same objects. */
+export function restoreSnapshot(bytes: Uint8Array, before: State): Restored {
+  const snapshot = StoreSnapshot.decode(bytes);
+  const editor = new StateEditor(emptyState);
+  const put: Change[] = [];
+  for (const kind of objectKinds) {
+    for (const object of snapshot[fieldOf[kind]]) {
+      const old = before[kind].objects.get(object.id);
+      if (old !== undefined && wireEqual(old, object)) {
+        editor.put(kind, old);
+        continue;
+      }
+      const kept = kind === 'task' ? shared(editor, object as Objects['task']) : object;
+      editor.put(kind, kept);
+      put.push(changeOf(kind, object.id, old, kept));
+    }
+  }
+  const removed: Change[] = [];
+  for (const kind of objectKinds)
+    before[kind].objects.forEach((old) => {
+      if (editor.get(kind, old.id) === undefined)
+        removed.push(changeOf(kind, old.id, old, undefined));
+    });
+  return { state: editor.freeze(), changes: [...removed, ...put] };
+}
+
+const shared = (editor: StateEditor, task: Objects['task']): Objects['task'] =>
+  shareSpecOf(editor.get('service', task.serviceId), task);
