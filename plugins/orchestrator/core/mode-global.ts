@@ -19,17 +19,17 @@ export const global: Mode = {
   },
 
   shape(table) {
-    const kept: Slot[] = [];
+    const slots: Slot[] = [];
     for (const node of table.world.nodes) {
       // A paused node keeps what it has: nothing is added there, nothing is updated.
       if (!isUsable(node) || isPaused(node) || !table.isAllowedOn(node)) continue;
       const name = slotOn(table, node);
       const slot = table.at(name);
-      if (slot !== undefined && table.standing(slot).length > 0) kept.push(slot);
-      else table.create(name, TaskState.RUNNING);
+      const filled = slot !== undefined && table.standing(slot).length > 0;
+      slots.push(filled ? slot : table.create(name, TaskState.RUNNING));
     }
     retireWithNode(table);
-    return kept;
+    return slots;
   },
 };
 

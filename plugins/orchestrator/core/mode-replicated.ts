@@ -27,20 +27,21 @@ export const replicated: Mode = {
     for (const { slot } of ranked.slice(replicas)) table.retire(slot);
     const kept = ranked.slice(0, replicas).map(({ slot }) => slot);
     const made = fill(table, kept, replicas - kept.length);
-    for (const slot of dead) if (!made.has(slot.name.slot)) table.retire(slot);
-    return kept;
+    const reused = new Set(made);
+    for (const slot of dead) if (!reused.has(slot)) table.retire(slot);
+    return [...kept, ...made];
   },
 };
 
 /** Lowest free numbers first; a dead slot that is used again keeps its history. */
-function fill(table: SlotTable, kept: readonly Slot[], missing: number): ReadonlySet<bigint> {
-  const made = new Set<bigint>();
+function fill(table: SlotTable, kept: readonly Slot[], missing: number): readonly Slot[] {
+  const made: Slot[] = [];
   if (missing <= 0) return made;
   const taken = new Set(kept.map((slot) => slot.name.slot));
-  for (let number = 1n; made.size < missing; number += 1n) {
+  for (let number = 1n; made.length < missing; number += 1n) {
     if (taken.has(number)) continue;
-    table.create({ serviceId: table.service.id, slot: number, nodeId: '' }, TaskState.RUNNING);
-    made.add(number);
+    const name = { serviceId: table.service.id, slot: number, nodeId: '' };
+    made.push(table.create(name, TaskState.RUNNING));
   }
   return made;
 }

@@ -12,9 +12,10 @@ import {
 import { type DirtyCheck, dirtyCheck } from '@swarmkit/sdk/model/dirty-task';
 import { isJob, newTask, slotKey, slotOf } from '@swarmkit/sdk/model/task';
 import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { TaskState, UpdateStatus_UpdateState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { mayRestart } from './restart-policy.js';
 import { byAge, type Slot, type SlotName } from './slot.js';
+import { isRollback } from './update-status.js';
 import type { World } from './world.js';
 
 interface OpenSlot extends Slot {
@@ -66,14 +67,14 @@ export class SlotTable {
   /**
    * The tasks that make a slot count as filled: its live ones, else its newest when that one must not
    * be restarted (it did its work, or used up its attempts). Empty for a dead slot. During a rollback
-   * only live tasks count, so that what failed under the new spec is made again under the old one.
+   * what ended under the spec that is given up holds nothing, and is made again under the old one.
    */
   standing(slot: Slot): readonly Task[] {
     const live = this.live(slot);
     if (live.length > 0) return live;
-    if (this.service.updateStatus?.state === UpdateStatus_UpdateState.ROLLBACK_STARTED) return [];
     const newest = slot.tasks.at(-1);
-    return newest === undefined || mayRestart(this.service, slot, newest) ? [] : [newest];
+    if (newest === undefined || mayRestart(this.service, slot, newest)) return [];
+    return isRollback(this.service) && this.isDirty(newest) ? [] : [newest];
   }
 
   nodeOf(task: Task): Node | undefined {
@@ -90,7 +91,8 @@ export class SlotTable {
     return meetsConstraints(node, this.parsed);
   }
 
-  create(name: SlotName, desiredState: TaskState): Task {
+  /** Answers the slot, which may be new too. */
+  create(name: SlotName, desiredState: TaskState): Slot {
     const task = this.world.draft.create(
       'task',
       newTask(this.service, {
@@ -102,8 +104,9 @@ export class SlotTable {
         cluster: this.world.cluster,
       }),
     );
-    this.openAt(name).tasks.push(task);
-    return task;
+    const slot = this.openAt(name);
+    slot.tasks.push(task);
+    return slot;
   }
 
   /** Sets the desired state, which must not be lower than it was. */

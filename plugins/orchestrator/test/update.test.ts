@@ -1,0 +1,439 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { durationFromMs } from '@swarmkit/sdk/model/time';
+import type { Partially } from '@swarmkit/sdk/testkit/fixtures';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
+import {
+  NodeStatus_State,
+  RestartPolicy_RestartCondition as Condition,
+  TaskState,
+  type UpdateConfig,
+  UpdateConfig_FailureAction as Action,
+  UpdateConfig_UpdateOrder as Order,
+} from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { imageOf, replicas, Swarm, withTask } from './swarm.js';
+
+const NEW = 'busybox:2';
+const MONITOR_MS = 5000;
+
+interface Options extends Partially<ServiceSpec> {
+  readonly count?: number;
+}
+
+/** Running replicas of an old image, three of them unless you say otherwise. */
+function running(update: Partially<UpdateConfig>, { count = 3, ...spec }: Options = {}): Swarm {
+  const swarm = new Swarm('a', 'b');
+  swarm.addService('web', { ...replicas(count), ...spec, update: { parallelism: 1n, ...update } });
+  swarm.run();
+  swarm.settle();
+  // The spec was never updated, so there is nothing to say about an update.
+  assert.equal(swarm.updateState('web'), 'none');
+  swarm.now += 60_000;
+  return swarm;
+}
+
+const made = (swarm: Swarm, image = NEW): readonly Task[] =>
+  swarm.tasks('web').filter((task) => imageOf(task) === image);
+const runningOld = (swarm: Swarm): number =>
+  swarm.live('web').filter((task) => imageOf(task) !== NEW).length;
+
+/** All agents do as they are told, once. */
+const step = (swarm: Swarm): void => {
+  swarm.work();
+  swarm.run();
+};
+const begin = (swarm: Swarm): void => {
+  swarm.setImage('web', NEW);
+  swarm.run();
+};
+
+test('one slot at a time, the next when the new task runs; the status says so', () => {
+  const swarm = running({});
+  begin(swarm);
+  const { updateStatus } = swarm.service('web');
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+  assert.equal(updateStatus?.message, 'update in progress');
+  assert.ok(updateStatus?.startedAt);
+  for (let count = 1; count <= 3; count += 1) {
+    assert.equal(made(swarm).length, count);
+    const last = swarm.live('web').find((task) => imageOf(task) === NEW && task.nodeId === '')!;
+    assert.equal(last.desiredState, TaskState.READY, 'the old one has not stopped');
+    for (let i = 0; i < 3 && swarm.task(last.id).status!.state < TaskState.RUNNING; i += 1) {
+      assert.equal(made(swarm).length, count);
+      step(swarm);
+    }
+  }
+  assert.equal(runningOld(swarm), 0);
+  assert.equal(swarm.updateState('web'), 'UPDATING', 'the last ones are watched');
+  swarm.advance(MONITOR_MS);
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+  assert.equal(swarm.service('web').updateStatus?.message, 'update completed');
+  assert.ok(swarm.service('web').updateStatus?.completedAt);
+});
+
+test('parallelism: that many at a time, and 0 is all at once', () => {
+  for (const [parallelism, expected] of [
+    [2n, 2],
+    [0n, 5],
+    [9n, 5],
+  ] as const) {
+    const swarm = running({ parallelism }, { count: 5 });
+    begin(swarm);
+    assert.equal(made(swarm).length, expected, `parallelism ${parallelism}`);
+    swarm.settle();
+    assert.equal(made(swarm).length, 5);
+  }
+});
+
+test('delay: a rest after each slot, also for a new leader', () => {
+  const swarm = running({ delay: durationFromMs(10_000) });
+  begin(swarm);
+  swarm.settle();
+  assert.equal(made(swarm).length, 1);
+  swarm.advance(9999);
+  swarm.changeLeader();
+  assert.equal(swarm.run().wakeAt, swarm.now + 1);
+  assert.equal(made(swarm).length, 1);
+  swarm.advance(1);
+  assert.equal(made(swarm).length, 2);
+});
+
+test('stop-first: the old task is told to stop, and the new one starts when it has', () => {
+  const swarm = running({}, { count: 1 });
+  const old = swarm.inSlot('web', 1);
+  begin(swarm);
+  assert.equal(swarm.task(old.id).desiredState, TaskState.SHUTDOWN);
+  assert.equal(swarm.inSlot('web', 1).desiredState, TaskState.READY);
+  swarm.observe(old.id, TaskState.SHUTDOWN);
+  swarm.run();
+  assert.equal(swarm.inSlot('web', 1).desiredState, TaskState.RUNNING);
+});
+
+test('stop-first: an old task that never stops is waited for one minute, a lost one not at all', () => {
+  const swarm = running({}, { count: 2 });
+  begin(swarm);
+  assert.equal(swarm.advance(0).wakeAt, swarm.now + 60_000);
+  swarm.advance(60_000);
+  assert.equal(made(swarm)[0]?.desiredState, TaskState.RUNNING);
+
+  const other = running({}, { count: 1 });
+  const node = other.inSlot('web', 1).nodeId;
+  begin(other);
+  other.setNodeState(node, NodeStatus_State.DOWN);
+  other.run();
+  assert.equal(made(other)[0]?.desiredState, TaskState.RUNNING);
+});
+
+test('start-first: the new task starts at once, the old one stops when it runs', () => {
+  const swarm = running({ order: Order.START_FIRST }, { count: 1 });
+  const old = swarm.inSlot('web', 1);
+  begin(swarm);
+  const [task] = made(swarm);
+  assert.equal(task?.desiredState, TaskState.RUNNING);
+  for (const state of [TaskState.ASSIGNED, TaskState.READY, TaskState.STARTING]) {
+    swarm.observe(task!.id, state, { nodeId: 'b' });
+    swarm.run();
+    assert.equal(swarm.task(old.id).desiredState, TaskState.RUNNING);
+  }
+  swarm.observe(task!.id, TaskState.RUNNING);
+  swarm.run();
+  assert.equal(swarm.task(old.id).desiredState, TaskState.SHUTDOWN);
+  assert.equal(swarm.inSlot('web', 1).id, task!.id);
+});
+
+test('start-first: a new task that fails leaves the old one alone, and is tried once', () => {
+  const swarm = running(
+    { order: Order.START_FIRST, failureAction: Action.CONTINUE },
+    { count: 1, task: { restart: { condition: Condition.NONE } } },
+  );
+  const old = swarm.inSlot('web', 1);
+  begin(swarm);
+  swarm.fail(made(swarm)[0]!);
+  swarm.run();
+  swarm.advance(MONITOR_MS);
+  swarm.settle();
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+  assert.equal(swarm.task(old.id).desiredState, TaskState.RUNNING);
+  assert.equal(made(swarm).length, 1);
+});
+
+test('start-first: when the restart of a failed new task runs, the old one stops after all', () => {
+  const swarm = running({ order: Order.START_FIRST, failureAction: Action.CONTINUE }, { count: 1 });
+  begin(swarm);
+  swarm.fail(made(swarm)[0]!);
+  swarm.run();
+  assert.equal(runningOld(swarm), 1);
+  swarm.settle();
+  assert.equal(runningOld(swarm), 1);
+  swarm.advance(5000);
+  swarm.settle();
+  assert.equal(runningOld(swarm), 0);
+  assert.equal(swarm.live('web').length, 1);
+});
+
+test('what does not run is replaced first', () => {
+  const swarm = running({}, { count: 4 });
+  const third = swarm.inSlot('web', 3);
+  swarm.setNodeState(third.nodeId, NodeStatus_State.UNKNOWN);
+  swarm.observe(third.id, TaskState.STARTING);
+  begin(swarm);
+  assert.deepEqual(
+    made(swarm).map((task) => task.slot),
+    [3n],
+  );
+});
+
+test('nothing is replaced for what no task has: replicas, policies, other credentials', () => {
+  const swarm = running({});
+  const before = swarm.live('web').map((task) => task.id);
+  swarm.updateService('web', (spec) => ({
+    ...spec,
+    update: undefined,
+    annotations: { ...spec.annotations!, labels: { tier: 'web' } },
+  }));
+  swarm.run();
+  swarm.updateService('web', (spec) =>
+    withTask(spec, (task) => ({
+      ...task,
+      runtime: {
+        ...task.runtime!,
+        value: { ...task.runtime!.value, pullOptions: { registryAuth: 'secret' } },
+      } as typeof task.runtime,
+    })),
+  );
+  swarm.run();
+  assert.deepEqual(
+    swarm.live('web').map((task) => task.id),
+    before,
+  );
+  assert.equal(swarm.updateState('web'), 'none');
+});
+
+test('constraints that every node meets keep the tasks; others replace those that must go', () => {
+  const swarm = running({}, { count: 2 });
+  swarm.setLabel('a', 'disk', 'ssd');
+  const on = (node: string) => swarm.onNode('web', node).map((task) => imageOf(task));
+  assert.equal(on('a').length, 1);
+  const constrain = (constraint: string): void => {
+    swarm.updateService('web', (spec) =>
+      withTask(spec, (task) => ({
+        ...task,
+        placement: {
+          ...task.placement!,
+          constraints: [constraint],
+          platforms: [],
+          preferences: [],
+          maxReplicas: 0n,
+        },
+      })),
+    );
+    swarm.run();
+  };
+  const before = swarm.live('web').map((task) => task.id);
+  constrain('node.role==worker');
+  assert.deepEqual(
+    swarm.live('web').map((task) => task.id),
+    before,
+  );
+  constrain('node.labels.disk==ssd');
+  assert.equal(on('a').length, 1);
+  assert.equal(on('b').length, 0);
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+});
+
+test('another update in the middle goes on from where things are', () => {
+  const swarm = running({ parallelism: 1n }, { count: 3 });
+  begin(swarm);
+  step(swarm);
+  swarm.setImage('web', 'busybox:3');
+  swarm.run();
+  // The slot that was under way first: it does not run.
+  assert.deepEqual(
+    made(swarm, 'busybox:3').map((task) => task.slot),
+    [1n],
+  );
+  swarm.settle();
+  swarm.advance(MONITOR_MS);
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+  assert.ok(swarm.live('web').every((task) => imageOf(task) === 'busybox:3'));
+});
+
+test('a scale-down in the middle of an update does not lose its way', () => {
+  const swarm = running({}, { count: 4 });
+  begin(swarm);
+  swarm.scale('web', 2);
+  swarm.run();
+  swarm.settle();
+  swarm.advance(MONITOR_MS);
+  assert.equal(swarm.live('web').length, 2);
+  assert.ok(swarm.live('web').every((task) => imageOf(task) === NEW));
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+});
+
+test('a new task that cannot be placed holds the update where it is', () => {
+  const swarm = running({}, { count: 3 });
+  begin(swarm);
+  for (const task of swarm.tasks('web'))
+    if (task.desiredState === TaskState.SHUTDOWN) swarm.observe(task.id, TaskState.SHUTDOWN);
+  swarm.run();
+  assert.equal(swarm.advance(3_600_000).changes.length, 0);
+  assert.equal(made(swarm).length, 1);
+  assert.equal(runningOld(swarm), 2);
+});
+
+test('failure, pause: no more slots, and it stays so until somebody asks for something else', () => {
+  const swarm = running({ failureAction: Action.PAUSE }, { count: 3 });
+  begin(swarm);
+  step(swarm);
+  const [task] = made(swarm);
+  swarm.fail(task!);
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+  assert.equal(
+    swarm.service('web').updateStatus?.message,
+    `update paused due to failure or early termination of task ${task!.id}`,
+  );
+  swarm.advance(MONITOR_MS * 10);
+  swarm.settle();
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+  assert.equal(runningOld(swarm), 2);
+
+  swarm.updateService('web', (spec) => ({
+    ...spec,
+    update: { ...spec.update!, failureAction: Action.CONTINUE },
+  }));
+  swarm.settle();
+  swarm.advance(MONITOR_MS);
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+  assert.equal(runningOld(swarm), 0);
+});
+
+test('failure: what fails after it was watched is for the restart policy alone', () => {
+  const swarm = running({ failureAction: Action.PAUSE, delay: durationFromMs(1_000_000) });
+  begin(swarm);
+  swarm.settle();
+  swarm.advance(999_000);
+  swarm.fail(made(swarm)[0]!);
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+});
+
+test('failure: up to the ratio is borne, more is not', () => {
+  const swarm = running(
+    { failureAction: Action.PAUSE, parallelism: 1n, maxFailureRatio: Math.fround(0.1) },
+    { count: 10, task: { restart: { condition: Condition.NONE } } },
+  );
+  begin(swarm);
+  swarm.fail(made(swarm)[0]!);
+  swarm.settle();
+  assert.equal(swarm.updateState('web'), 'UPDATING', '1 of 10 is 0.1');
+  swarm.fail(made(swarm)[3]!);
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+});
+
+/** Never two in a row, so that some of the new tasks run. */
+function failEveryOther(swarm: Swarm, image: string): void {
+  let failLast = true;
+  const seen = new Set<string>();
+  while (swarm.updateState('web') === 'UPDATING') {
+    swarm.advance(10);
+    for (const task of swarm.live('web')) {
+      if (seen.has(task.id) || imageOf(task) !== image) continue;
+      if (task.desiredState !== TaskState.RUNNING) continue;
+      seen.add(task.id);
+      if (failLast) swarm.fail(task);
+      failLast = !failLast;
+    }
+    swarm.run();
+    swarm.work();
+    swarm.run();
+  }
+}
+
+const rollingBack = (rollback: Action): Swarm =>
+  running(
+    { failureAction: Action.ROLLBACK, parallelism: 1n, maxFailureRatio: 0.4 },
+    {
+      count: 4,
+      task: { restart: { condition: Condition.NONE } },
+      rollback: { failureAction: rollback, parallelism: 1n, maxFailureRatio: 0.4 },
+    },
+  );
+
+test('failure, rollback: three new tasks, then three of the old kind, and it is over', () => {
+  const swarm = rollingBack(Action.PAUSE);
+  const before = swarm.service('web');
+  const old = imageOf(swarm.inSlot('web', 1));
+  begin(swarm);
+  const oldOnes = made(swarm, old).length;
+  failEveryOther(swarm, NEW);
+  assert.equal(made(swarm).length, 3);
+  swarm.settle();
+  assert.equal(made(swarm, old).length - oldOnes, 3);
+  assert.equal(swarm.updateState('web'), 'ROLLBACK_STARTED');
+  swarm.advance(MONITOR_MS);
+  const after = swarm.service('web');
+  assert.equal(swarm.updateState('web'), 'ROLLBACK_COMPLETED');
+  assert.equal(after.updateStatus?.message, 'rollback completed');
+  assert.deepEqual(after.spec, before.spec);
+  assert.deepEqual(after.specVersion, before.specVersion);
+  assert.equal(after.previousSpec, undefined);
+  assert.equal(swarm.live('web').length, 4);
+  assert.ok(swarm.live('web').every((task) => imageOf(task) === old));
+});
+
+test('failure, rollback that fails too: it pauses, or goes on where it was told to', () => {
+  for (const [action, state] of [
+    [Action.PAUSE, 'ROLLBACK_PAUSED'],
+    [Action.CONTINUE, 'ROLLBACK_COMPLETED'],
+    [Action.ROLLBACK, 'ROLLBACK_PAUSED'],
+  ] as const) {
+    const swarm = rollingBack(action);
+    const old = imageOf(swarm.inSlot('web', 1));
+    begin(swarm);
+    failEveryOther(swarm, NEW);
+    assert.equal(swarm.updateState('web'), 'ROLLBACK_STARTED');
+    const before = made(swarm, old).length;
+    for (let round = 0; round < 20; round += 1) {
+      swarm.advance(10);
+      for (const task of swarm.live('web'))
+        if (imageOf(task) === old && task.status!.state < TaskState.RUNNING) swarm.fail(task);
+      swarm.run();
+    }
+    swarm.advance(MONITOR_MS * 2);
+    assert.equal(swarm.updateState('web'), state);
+    assert.ok(made(swarm, old).length - before <= 1, 'each slot is tried once');
+  }
+});
+
+test('failure, rollback without a previous spec: it pauses', () => {
+  const swarm = running({ failureAction: Action.ROLLBACK }, { count: 2 });
+  begin(swarm);
+  swarm.write((draft) =>
+    draft.update('service', { ...draft.get('service', 'web')!, previousSpec: undefined }),
+  );
+  swarm.fail(made(swarm)[0]!);
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+});
+
+test('a history that keeps nothing does not make the update hasty', () => {
+  const swarm = running({}, { count: 3 });
+  swarm.write((draft) => {
+    const cluster = {
+      id: 'cluster',
+      meta: undefined,
+      spec: { annotations: { name: 'default' }, orchestration: { taskHistoryRetentionLimit: 0n } },
+    };
+    draft.create('cluster', cluster as never);
+  });
+  begin(swarm);
+  for (const task of swarm.tasks('web'))
+    if (task.desiredState === TaskState.SHUTDOWN) swarm.remove('task', task.id);
+  swarm.run();
+  swarm.run();
+  assert.equal(made(swarm).length, 1, 'the new one does not run yet');
+  assert.equal(runningOld(swarm), 2);
+});
