@@ -138,6 +138,7 @@ class Connection implements RpcConnection {
     return new Promise((resolve, reject) => {
       const source = requests[Symbol.asyncIterator]();
       let ended = false;
+      let resume = (): void => undefined;
       const call = this.open(method.path, options).makeClientStreamRequest(
         method.path,
         method.requestSerialize,
@@ -146,6 +147,7 @@ class Connection implements RpcConnection {
         deadlineOf(options),
         (error, response) => {
           ended = true;
+          resume();
           done();
           // Not awaited: the source may be waiting for something that never comes.
           source.return?.().catch(() => undefined);
@@ -154,17 +156,17 @@ class Connection implements RpcConnection {
         },
       );
       call.on('error', () => undefined);
+      call.on('drain', () => resume());
       const done = this.track(call, options.signal);
 
       const pump = async (): Promise<void> => {
         for (;;) {
           const next = await source.next();
           if (ended) return;
-          if (next.done) break;
+          if (next.done === true) break;
           if (!call.write(next.value)) {
             await new Promise<void>((drained) => {
-              call.once('drain', drained);
-              call.once('close', drained);
+              resume = drained;
             });
           }
         }

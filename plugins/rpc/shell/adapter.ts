@@ -1,5 +1,6 @@
 // Turns a contract handler into what grpc-js calls. Whatever a handler throws becomes a status here,
 // once; nothing it does and nothing the peer does may escape as an exception or an unheard event.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type {
   Metadata,
   MethodDefinition,
@@ -38,8 +39,10 @@ interface Sink {
 export interface Started {
   readonly handler: Handler;
   readonly call: ActiveCall;
-  /** Called once, when the call has ended; `error` when a handler threw it. */
-  ended(error?: unknown): void;
+  /** Called once, when the call has ended. */
+  ended(): void;
+  /** Called besides, with what its handler threw. */
+  failed(error: unknown): void;
 }
 
 /** Finds who answers and whether the caller may ask. Throws the refusal. */
@@ -127,15 +130,18 @@ function run(
   const fail = (error: unknown): void => {
     // After an abort the caller has its answer, and a throw is how a handler stops.
     if (!call.finish()) return;
-    started.ended(error);
+    started.ended();
+    started.failed(error);
     tell(statusOf(error));
   };
   call.onAbort((reason) => {
     started.ended();
     tell(statusOf(reason));
   });
-  // Also sent by grpc-js after a regular end, when `abort` does nothing.
-  wire.on('cancelled', () => call.abort(gone(call)));
+  // grpc-js says so after a regular end too.
+  wire.on('cancelled', () => {
+    if (!call.ended) call.abort(gone(call));
+  });
 
   let result: Promise<Message> | Message;
   try {
@@ -199,6 +205,10 @@ async function* requestsOf(
   } catch {
     throw call.reason ?? gone(call);
   }
+  // A peer that resets the stream looks like one that has finished, until a tick later: half a
+  // snapshot must not be taken for a whole one.
+  await nextTurn();
+  if (call.reason !== undefined) throw call.reason;
 }
 
 const gone = (call: ActiveCall): SwarmError =>

@@ -159,9 +159,9 @@ export class Server implements RpcServer {
     return {
       handler,
       call,
-      ended: (error) => {
-        mount.calls.delete(call);
-        if (error !== undefined && !isSwarmError(error)) this.report(path, error);
+      ended: () => mount.calls.delete(call),
+      failed: (error) => {
+        if (!isSwarmError(error)) this.report(path, error);
       },
     };
   }
