@@ -27,7 +27,9 @@ export function installPackages() {
   const stamp = path.join(root, 'node_modules', '.swarmkit-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   console.log('Installing npm packages …');
-  must('Installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  must('Installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    stdio: ['ignore', 2, 2],
+  });
   writeFileSync(stamp, lock);
 }
 

@@ -1,5 +1,5 @@
-import { discoverPlugin } from '@swarmkit/kernel/discover';
-import { systemEnv } from '@swarmkit/kernel/env';
+import { discoverPlugins } from '@swarmkit/kernel/discover';
+import { realEnv } from '@swarmkit/kernel/env';
 import { Host } from '@swarmkit/kernel/host';
 import { createLogger } from '@swarmkit/kernel/log';
 import { messageOf } from '@swarmkit/sdk/plugin/errors';
@@ -11,8 +11,10 @@ import { lockState } from './state-lock.js';
 /** Runs the standard daemon until a signal or a fatal fault ends it. Resolves to the exit code. */
 export async function runDaemon(settings: Settings): Promise<number> {
   const log = createLogger({ level: settings.logLevel === 'fatal' ? 'error' : settings.logLevel });
-  const plugins: PluginManifest[] = [...(await standardPlugins(settings.executor))];
-  for (const folder of settings.load) plugins.push(await discoverPlugin(folder));
+  const plugins: readonly PluginManifest[] = [
+    ...(await standardPlugins(settings.executor)),
+    ...(await discoverPlugins(settings.load)),
+  ];
 
   const lock = lockState(settings.stateDir);
   try {
@@ -24,7 +26,7 @@ export async function runDaemon(settings: Settings): Promise<number> {
       plugins,
       config: pluginConfig(settings),
       providers: settings.providers,
-      env: systemEnv(),
+      env: realEnv,
       log,
       onFatal: (error) => {
         log.error({ err: error }, `stopped by a fault: ${messageOf(error)}`);

@@ -1,0 +1,20 @@
+// npm run bench -- NAME [--rounds N] [--json]: prepares, then measures. Preparation speaks on standard error
+// only, so that --json leaves nothing but JSON lines on standard output.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { build, engines, installPackages, root } from './prepare.mjs';
+
+console.log = console.error;
+installPackages();
+const missing = engines(['containerd', 'runc', 'busybox', 'dockerd', 'ip']);
+if (missing.length > 0) {
+  console.error(`The benches need ${missing.join(', ')}: install them, or run as root on Debian.`);
+  process.exit(1);
+}
+build();
+const done = spawnSync(
+  process.execPath,
+  [path.join(root, 'test/dist/bench/main.js'), ...process.argv.slice(2)],
+  { stdio: 'inherit' },
+);
+process.exit(done.status ?? 1);
