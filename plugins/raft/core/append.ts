@@ -8,6 +8,7 @@ import {
   type Message,
   MessageType,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { minOf } from './bigint.js';
 import type { Position } from './log.js';
 import { sendSnapshot } from './snapshot.js';
 import type { RaftState } from './state.js';
@@ -64,11 +65,11 @@ export function handleAppend(state: RaftState, message: Message): void {
   }
   const equalTo = log.merge({ index: message.index, term: message.logTerm }, message.entries);
   if (equalTo !== undefined) {
-    log.commitTo(message.commit < equalTo ? message.commit : equalTo);
+    log.commitTo(minOf(message.commit, equalTo));
     state.send({ ...reply, index: equalTo });
     return;
   }
-  const from = message.index < log.lastIndex ? message.index : log.lastIndex;
+  const from = minOf(message.index, log.lastIndex);
   const hint = log.lastAtMost(from, message.logTerm);
   state.send({
     ...reply,

@@ -4,13 +4,14 @@
  */
 import { type Message, MessageType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { sendAppend } from './append.js';
+import { minOf } from './bigint.js';
 import { NOBODY, type RaftState } from './state.js';
 
 export function broadcastHeartbeat(state: RaftState): void {
   for (const to of state.others()) {
     // Never beyond what the member is known to have: its log may still contradict ours there.
     const match = state.members.get(to)?.match ?? 0n;
-    const commit = match < state.log.committed ? match : state.log.committed;
+    const commit = minOf(match, state.log.committed);
     state.send({ type: MessageType.MsgHeartbeat, to, commit });
   }
 }

@@ -11,6 +11,7 @@
  */
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Entry, Snapshot } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { maxOf, minOf } from './bigint.js';
 
 /** The name of one entry of the log: no two different entries have the same pair. */
 export interface Position {
@@ -57,7 +58,7 @@ export class RaftLog {
       this.entries = [];
     }
     this.snapshot = snapshot;
-    this.committed = stored.committed > snapshot.index ? stored.committed : snapshot.index;
+    this.committed = maxOf(stored.committed, snapshot.index);
     this.stable = this.lastIndex;
     this.handed = snapshot.index;
     invariant(this.committed <= this.lastIndex, 'RAFT_LOG_SHORT', {
@@ -176,7 +177,7 @@ export class RaftLog {
 
   /** Committed and stable entries that were not handed out yet. */
   next(maxBytes: number): readonly Entry[] {
-    const upTo = this.committed < this.stable ? this.committed : this.stable;
+    const upTo = minOf(this.committed, this.stable);
     if (upTo <= this.handed || this.incoming !== undefined) return [];
     return this.slice(this.handed + 1n, maxBytes, upTo);
   }

@@ -3,6 +3,8 @@
  * `probe` sends one append and waits, because it does not know where the logs part; `replicate` sends
  * ahead of the answers, up to a window; `snapshot` sends nothing until the snapshot has arrived.
  */
+import { maxOf, minOf } from './bigint.js';
+
 export type Pace = 'probe' | 'replicate' | 'snapshot';
 
 export class Progress {
@@ -36,7 +38,7 @@ export class Progress {
 
   probe(): void {
     // A snapshot that arrived need not be probed from before it.
-    const after = this.pace === 'snapshot' ? max(this.match, this.pendingSnapshot) : this.match;
+    const after = this.pace === 'snapshot' ? maxOf(this.match, this.pendingSnapshot) : this.match;
     this.enter('probe');
     this.next = after + 1n;
   }
@@ -84,7 +86,7 @@ export class Progress {
       return true;
     }
     if (this.next - 1n !== rejected) return false;
-    this.next = max(min(rejected, hint + 1n), this.match + 1n);
+    this.next = maxOf(minOf(rejected, hint + 1n), this.match + 1n);
     this.waiting = false;
     return true;
   }
@@ -101,6 +103,3 @@ export class Progress {
     this.inflight = [];
   }
 }
-
-const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);

@@ -1,0 +1,309 @@
+/**
+ * A Raft group in memory: cores with a disk each and a network between them, all under the test's
+ * control. Writing takes as long as the test wants, so that a member can die with a write half way.
+ * It keeps the books of what was applied anywhere, and throws when two members disagree.
+ */
+import assert from 'node:assert/strict';
+import {
+  ConfChange,
+  ConfChangeType,
+  Entry,
+  EntryType,
+  HardState,
+  Message,
+  MessageType,
+  type Snapshot,
+} from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { ORIGIN, type Position } from '../core/log.js';
+import { Raft, type Ready, type Write } from '../core/raft.js';
+
+export interface DiskImage {
+  hardState: HardState;
+  entries: Entry[];
+  snapshot: Position;
+  voters: readonly bigint[];
+  /** The state machine as of the snapshot. */
+  tape: readonly string[];
+}
+
+export const change = (type: ConfChangeType, nodeId: bigint): Buffer =>
+  Buffer.from(ConfChange.encode(ConfChange.create({ type, nodeId })).finish());
+
+export const entry = (index: number, term: number, data = `${index}/${term}`): Entry =>
+  Entry.create({ Index: BigInt(index), Term: BigInt(term), Data: Buffer.from(data) });
+
+/** The log that every member of a new group begins with: one change a member, all committed. */
+export function founded(ids: readonly bigint[]): DiskImage {
+  const entries = ids.map((id, i) =>
+    Entry.create({
+      Type: EntryType.EntryConfChange,
+      Index: BigInt(i + 1),
+      Term: 1n,
+      Data: change(ConfChangeType.ConfChangeAddNode, id),
+    }),
+  );
+  return {
+    hardState: HardState.create({ term: 1n, commit: BigInt(ids.length) }),
+    entries,
+    snapshot: ORIGIN,
+    voters: [],
+    tape: [],
+  };
+}
+
+export class GroupMember {
+  raft: Raft | undefined;
+  tape: string[] = [];
+  private writing: Ready | undefined;
+
+  constructor(
+    private readonly group: Group,
+    readonly id: bigint,
+    readonly disk: DiskImage,
+  ) {}
+
+  get running(): Raft {
+    assert.ok(this.raft, `member ${this.id} is down`);
+    return this.raft;
+  }
+
+  start(): void {
+    this.create();
+    this.pump();
+  }
+
+  /** As `start`, before it did anything. */
+  create(): void {
+    const { hardState, entries, snapshot, voters, tape } = this.disk;
+    this.tape = [...tape];
+    this.raft = new Raft(
+      {
+        id: this.id,
+        electionTicks: 10,
+        heartbeatTicks: 1,
+        maxAppendBytes: 64,
+        maxInflight: 4,
+        random: this.group.random,
+      },
+      { hardState, snapshot, voters, entries: [...entries], committed: hardState.commit },
+    );
+  }
+
+  /** What was not written is gone. */
+  crash(): void {
+    this.raft = undefined;
+    this.writing = undefined;
+  }
+
+  /** Begins the next write, or finishes the one that was begun. False when there is nothing to do. */
+  work(): boolean {
+    if (this.raft === undefined) return false;
+    if (this.writing !== undefined) {
+      const { write, promises } = this.writing;
+      this.writing = undefined;
+      if (write !== undefined) this.write(write);
+      this.group.send(this, promises);
+      this.raft.advance();
+      return true;
+    }
+    if (!this.raft.hasReady) return false;
+    this.writing = this.raft.ready();
+    this.group.send(this, this.writing.messages);
+    for (const one of this.writing.committed) this.apply(one);
+    return true;
+  }
+
+  pump(): void {
+    while (this.work());
+  }
+
+  /** Takes a snapshot of what is applied and keeps `keep` entries behind it. */
+  compact(keep: number): void {
+    const raft = this.running;
+    const index = BigInt(this.tape.length);
+    const term = raft.termOf(index);
+    if (index <= this.disk.snapshot.index || term === undefined) return;
+    const kept = index - BigInt(keep);
+    raft.compact({ index, term }, kept);
+    this.disk.snapshot = { index, term };
+    this.disk.voters = raft.confState.voters;
+    this.disk.tape = [...this.tape];
+    this.disk.entries = this.disk.entries.filter((one) => one.Index > kept);
+  }
+
+  private write({ hardState, snapshot, entries }: Write): void {
+    const { disk } = this;
+    disk.hardState = hardState;
+    if (snapshot !== undefined) this.install(snapshot);
+    const first = entries[0];
+    if (first === undefined) return;
+    disk.entries = [...disk.entries.filter((one) => one.Index < first.Index), ...entries];
+  }
+
+  private install(snapshot: Snapshot): void {
+    const { disk } = this;
+    disk.snapshot = snapshot.metadata;
+    disk.voters = snapshot.metadata.confState.voters;
+    disk.tape = JSON.parse(snapshot.data.toString()) as string[];
+    disk.entries = [];
+    this.tape = [...disk.tape];
+  }
+
+  private apply(one: Entry): void {
+    const index = Number(one.Index);
+    assert.equal(this.tape.length, index - 1, `member ${this.id} applies ${index} out of order`);
+    this.tape.push(`${one.Term}:${one.Data.toString('latin1')}`);
+    this.group.note(this, index, this.tape[index - 1] as string);
+    if (one.Type === EntryType.EntryConfChange)
+      this.running.applyChange(ConfChange.decode(one.Data));
+    this.running.appliedTo(one.Index);
+  }
+}
+
+export class Group {
+  readonly members = new Map<bigint, GroupMember>();
+  network: Message[] = [];
+  /** Messages that this says no to are lost. */
+  passes: (message: Message) => boolean = () => true;
+  /** Every message that was ever sent, for tests that look at them. */
+  readonly sent: Message[] = [];
+  private readonly applied: string[] = [];
+  private readonly leaders = new Map<bigint, bigint>();
+
+  constructor(readonly random: (below: number) => number) {}
+
+  static of(size: number, random: (below: number) => number = () => 0): Group {
+    const group = new Group(random);
+    const ids = Array.from({ length: size }, (_, i) => BigInt(i + 1));
+    for (const id of ids) group.add(id, founded(ids)).start();
+    return group;
+  }
+
+  add(id: bigint, disk: DiskImage): GroupMember {
+    const member = new GroupMember(this, id, disk);
+    this.members.set(id, member);
+    return member;
+  }
+
+  member(id: number | bigint): GroupMember {
+    const member = this.members.get(BigInt(id));
+    assert.ok(member, `no member ${id}`);
+    return member;
+  }
+
+  raft(id: number | bigint): Raft {
+    return this.member(id).running;
+  }
+
+  get up(): GroupMember[] {
+    return [...this.members.values()].filter((member) => member.raft !== undefined);
+  }
+
+  get leader(): GroupMember | undefined {
+    return this.up
+      .filter(({ running }) => running.role === 'leader')
+      .sort((a, b) => Number(b.running.term - a.running.term))[0];
+  }
+
+  send(from: GroupMember, messages: readonly Message[]): void {
+    for (const message of messages) {
+      const whole =
+        message.type === MessageType.MsgSnap
+          ? { ...message, snapshot: fill(from, message) }
+          : message;
+      // Over the wire and back, as between real managers.
+      const copy = Message.decode(Buffer.from(Message.encode(whole).finish()));
+      this.sent.push(copy);
+      this.network.push(copy);
+    }
+  }
+
+  deliver(message: Message): void {
+    const receiver = this.members.get(message.to);
+    if (receiver?.raft === undefined || !this.passes(message)) {
+      this.lose(message);
+      return;
+    }
+    receiver.raft.step(message);
+    this.report(message, true);
+  }
+
+  lose(message: Message): void {
+    this.report(message, false);
+  }
+
+  /** What a transport owes the core: how the sending of a snapshot went. */
+  private report(message: Message, arrived: boolean): void {
+    if (message.type === MessageType.MsgSnap)
+      this.members.get(message.from)?.raft?.reportSnapshot(message.to, arrived);
+  }
+
+  /** Delivers and writes until nothing moves. */
+  settle(): void {
+    for (let round = 0; ; round++) {
+      assert.ok(round < 10_000, 'the group does not come to rest');
+      for (const member of this.up) member.pump();
+      this.checkLeaders();
+      const messages = this.network;
+      if (messages.length === 0) return;
+      this.network = [];
+      for (const message of messages) this.deliver(message);
+    }
+  }
+
+  tick(times = 1): void {
+    for (let i = 0; i < times; i++) {
+      for (const { running } of this.up) running.tick();
+      this.settle();
+    }
+  }
+
+  elect(id: number): GroupMember {
+    this.settle();
+    this.raft(id).campaign();
+    this.settle();
+    assert.equal(this.leader?.id, BigInt(id));
+    return this.member(id);
+  }
+
+  propose(data: string): Position {
+    const position = this.leader?.running.propose(Buffer.from(data));
+    assert.ok(position, 'nobody leads');
+    return position;
+  }
+
+  /** Ticks until every running member has applied the same, and one of them leads. */
+  converge(limitTicks = 200): void {
+    for (let i = 0; i < limitTicks; i++) {
+      this.tick();
+      const { leader } = this;
+      const last = leader?.running.lastIndex;
+      if (this.up.every(({ tape }) => BigInt(tape.length) === last)) return;
+    }
+    assert.fail(`no agreement after ${limitTicks} ticks`);
+  }
+
+  /** State machine safety: what was applied at an index anywhere is what is applied there everywhere. */
+  note(member: GroupMember, index: number, what: string): void {
+    this.applied[index] ??= what;
+    assert.equal(what, this.applied[index], `member ${member.id} applies another entry ${index}`);
+  }
+
+  /** Election safety: at most one leader a term. */
+  checkLeaders(): void {
+    for (const { id, running } of this.up) {
+      if (running.role !== 'leader') continue;
+      const other = this.leaders.get(running.term);
+      assert.ok(other === undefined || other === id, `two leaders in term ${running.term}`);
+      this.leaders.set(running.term, id);
+    }
+  }
+}
+
+/** The shell's part: the newest snapshot there is, which may be newer than the one that was asked for. */
+function fill(from: GroupMember, message: Message): Snapshot {
+  const { snapshot, tape } = from.disk;
+  const confState = message.snapshot?.metadata.confState;
+  assert.ok(confState && snapshot.index >= message.snapshot.metadata.index);
+  return { metadata: { ...snapshot, confState }, data: Buffer.from(JSON.stringify(tape)) };
+}
