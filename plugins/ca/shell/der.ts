@@ -65,12 +65,19 @@ export const decode = (der: Uint8Array): Asn1 =>
     decodeBitStrings: false,
   });
 
-/** The items of a constructed value. */
-export const itemsOf = (value: Asn1): readonly Asn1[] => {
-  if (typeof value.value === 'string')
-    throw new Error('a primitive value stands where a list should');
+/** The items of a SEQUENCE. */
+export const itemsOf = (value: Asn1): readonly Asn1[] =>
+  contentOf(value, Class.UNIVERSAL, Type.SEQUENCE);
+
+/** What a context tag stands around. */
+export const insideTag = (value: Asn1, tag: number): readonly Asn1[] =>
+  contentOf(value, Class.CONTEXT_SPECIFIC, tag);
+
+function contentOf(value: Asn1, tagClass: number, type: number): readonly Asn1[] {
+  if (typeof value.value === 'string' || value.tagClass !== tagClass || value.type !== type)
+    throw new Error('something else stands where ASN.1 should have a list');
   return value.value;
-};
+}
 
 export const itemOf = (value: Asn1, index: number): Asn1 => {
   const item = itemsOf(value)[index];
@@ -81,14 +88,22 @@ export const itemOf = (value: Asn1, index: number): Asn1 => {
 /** The bytes of a primitive value. */
 export const bytesOf = (value: Asn1): Buffer => {
   if (typeof value.value !== 'string')
-    throw new Error('a list stands where a primitive value should');
+    throw new Error('a list stands where ASN.1 should have a plain value');
   return Buffer.from(value.value, 'latin1');
 };
 
-/** The bytes of a BIT STRING, without the count of unused bits in front. */
-export const bitsOf = (value: Asn1): Buffer => bytesOf(value).subarray(1);
+/** The bytes of a BIT STRING of whole bytes. */
+export const bitsOf = (value: Asn1): Buffer => {
+  const bytes = bytesOf(value);
+  if (value.tagClass !== Class.UNIVERSAL || value.type !== Type.BITSTRING || bytes[0] !== 0)
+    throw new Error('something else stands where ASN.1 should have a string of whole bytes');
+  return bytes.subarray(1);
+};
 
-export const oidOf = (value: Asn1): string =>
-  asn1.derToOid(forge.util.createBuffer(binary(bytesOf(value))));
+export const oidOf = (value: Asn1): string => {
+  if (value.tagClass !== Class.UNIVERSAL || value.type !== Type.OID)
+    throw new Error('something else stands where ASN.1 should have an identifier');
+  return asn1.derToOid(forge.util.createBuffer(binary(bytesOf(value))));
+};
 
 const binary = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');

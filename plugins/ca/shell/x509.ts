@@ -20,6 +20,7 @@ import {
   bytesOf,
   decode,
   encode,
+  insideTag,
   integer,
   itemOf,
   itemsOf,
@@ -206,8 +207,8 @@ const keyIdOf = (spki: Buffer): Buffer =>
 
 /** What the certificate says; a CA of other making may have chosen another way to name its key. */
 function subjectKeyIdOf(certificate: X509Certificate): Buffer {
-  const tail = itemsOf(itemOf(decode(certificate.raw), 0)).at(-1);
-  const extensions = tail === undefined || tail.type !== 3 ? [] : itemsOf(itemOf(tail, 0));
+  const [list] = insideTag(itemOf(itemOf(decode(certificate.raw), 0), 7), 3);
+  const extensions = list === undefined ? [] : itemsOf(list);
   const found = extensions.find((it) => oidOf(itemOf(it, 0)) === OID.subjectKeyIdentifier);
   if (found === undefined) return keyIdOf(spkiOf(certificate.publicKey));
   const value = itemsOf(found).at(-1);
