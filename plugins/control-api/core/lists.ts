@@ -1,0 +1,106 @@
+/** The List calls of the orchestrated kinds: which objects a request asks for. */
+import type { View } from '@swarmkit/sdk/contracts/store';
+import { isTaskDirty } from '@swarmkit/sdk/model/dirty-task';
+import { taskName } from '@swarmkit/sdk/model/task';
+import type {
+  ListClustersRequest,
+  ListNodesRequest,
+  ListServicesRequest,
+  ListTasksRequest,
+  ListTasksRequest_Filters,
+} from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import type { Cluster, Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { NodeSpec_Membership } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
+import {
+  anyOf,
+  anyPrefixOf,
+  candidates,
+  hasLabels,
+  inIdOrder,
+  runtimeName,
+  unique,
+} from './list-filters.js';
+
+export function listServices(view: View, { filters }: ListServicesRequest): readonly Service[] {
+  return inIdOrder(
+    candidates(view, 'service', filters).filter(({ id, spec }) => {
+      const name = spec?.annotations?.name ?? '';
+      return (
+        anyOf(filters?.names, name) &&
+        anyPrefixOf(filters?.namePrefixes, name) &&
+        anyPrefixOf(filters?.idPrefixes, id) &&
+        hasLabels(filters?.labels, spec?.annotations?.labels) &&
+        anyOf(filters?.runtimes, runtimeName(spec?.task))
+      );
+    }),
+  );
+}
+
+/** A node's name is its hostname. `labels` are those of its engine, `nodeLabels` those of its spec. */
+export function listNodes(view: View, { filters }: ListNodesRequest): readonly Node[] {
+  return inIdOrder(
+    candidates(view, 'node', filters).filter((node) => {
+      const hostname = node.description?.hostname ?? '';
+      return (
+        anyOf(filters?.names, hostname) &&
+        anyPrefixOf(filters?.namePrefixes, hostname) &&
+        anyPrefixOf(filters?.idPrefixes, node.id) &&
+        hasLabels(filters?.labels, node.description?.engine?.labels) &&
+        hasLabels(filters?.nodeLabels, node.spec?.annotations?.labels) &&
+        anyOf(filters?.memberships, node.spec?.membership ?? NodeSpec_Membership.PENDING) &&
+        anyOf(filters?.roles, node.role)
+      );
+    }),
+  );
+}
+
+export function listTasks(view: View, { filters }: ListTasksRequest): readonly Task[] {
+  return inIdOrder(
+    taskCandidates(view, filters).filter((task) => {
+      const name = taskName(task);
+      return (
+        anyOf(filters?.names, name) &&
+        anyPrefixOf(filters?.namePrefixes, name) &&
+        anyPrefixOf(filters?.idPrefixes, task.id) &&
+        hasLabels(filters?.labels, task.serviceAnnotations?.labels) &&
+        anyOf(filters?.serviceIds, task.serviceId) &&
+        anyOf(filters?.nodeIds, task.nodeId) &&
+        anyOf(filters?.runtimes, runtimeName(task.spec)) &&
+        anyOf(filters?.desiredStates, task.desiredState) &&
+        (filters?.upToDate !== true || isUpToDate(view, task))
+      );
+    }),
+  );
+}
+
+export function listClusters(view: View, { filters }: ListClustersRequest): readonly Cluster[] {
+  return inIdOrder(
+    candidates(view, 'cluster', filters).filter(({ id, spec }) => {
+      const name = spec?.annotations?.name ?? '';
+      return (
+        anyOf(filters?.names, name) &&
+        anyPrefixOf(filters?.namePrefixes, name) &&
+        anyPrefixOf(filters?.idPrefixes, id) &&
+        hasLabels(filters?.labels, spec?.annotations?.labels)
+      );
+    }),
+  );
+}
+
+/** Of all tasks, those of a service or of a node are what is mostly asked for. */
+function taskCandidates(
+  view: View,
+  filters: ListTasksRequest_Filters | undefined,
+): readonly Task[] {
+  const { serviceIds = [], nodeIds = [] } = filters ?? {};
+  if (serviceIds.length > 0)
+    return unique(serviceIds.flatMap((id) => view.find('task', { by: 'service', id })));
+  if (nodeIds.length > 0)
+    return unique(nodeIds.flatMap((id) => view.find('task', { by: 'node', id })));
+  return candidates(view, 'task', filters);
+}
+
+function isUpToDate(view: View, task: Task): boolean {
+  const service = view.get('service', task.serviceId);
+  return service !== undefined && !isTaskDirty(service, task, view.get('node', task.nodeId));
+}

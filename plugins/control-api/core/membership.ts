@@ -1,0 +1,44 @@
+/** What consensus knows about its members, as the API needs it. */
+import type { Leadership, Member } from '@swarmkit/sdk/contracts/consensus';
+import type { Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import {
+  type ManagerStatus,
+  RaftMemberStatus_Reachability,
+} from '@swarmkit/sdk/wire/gen/swarmkit/types';
+
+export interface Membership {
+  readonly members: readonly Member[];
+  readonly leadership: Leadership;
+}
+
+/** The node with its manager status, which is worked out for each answer and never stored. */
+export const withManagerStatus = (node: Node, membership: Membership | undefined): Node => ({
+  ...node,
+  managerStatus: managerStatus(node.id, membership),
+});
+
+function managerStatus(
+  nodeId: string,
+  membership: Membership | undefined,
+): ManagerStatus | undefined {
+  const member = memberOf(nodeId, membership);
+  if (member === undefined || membership === undefined) return undefined;
+  return {
+    raftId: member.raftId,
+    addr: member.address,
+    leader: member.raftId === membership.leadership.leaderId,
+    reachability: member.reachable
+      ? RaftMemberStatus_Reachability.REACHABLE
+      : RaftMemberStatus_Reachability.UNREACHABLE,
+  };
+}
+
+export const memberOf = (nodeId: string, membership: Membership | undefined): Member | undefined =>
+  membership?.members.find((member) => member.nodeId === nodeId);
+
+/** Whether the others still have a majority that can be reached without this one. */
+export function canLose(leaving: Member, members: readonly Member[]): boolean {
+  const others = members.filter((member) => member.raftId !== leaving.raftId);
+  const reachable = others.filter((member) => member.reachable).length;
+  return reachable >= Math.floor(others.length / 2) + 1;
+}

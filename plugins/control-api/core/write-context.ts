@@ -1,0 +1,64 @@
+/** What a write is made of besides the request: the draft, the time, fresh ids, and everybody's admission hooks. */
+import type { AdmissionHook } from '@swarmkit/sdk/contracts/admission';
+import type { Draft, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
+
+export interface WriteContext {
+  readonly draft: Draft;
+  /** Wall clock, ms. */
+  readonly now: number;
+  id(): string;
+  /** Fit for tokens. */
+  randomBytes(count: number): Uint8Array;
+  readonly hooks: readonly AdmissionHook[];
+}
+
+export function create<K extends ObjectKind>(
+  { draft, hooks }: WriteContext,
+  kind: K,
+  object: Objects[K],
+): Objects[K] {
+  return draft.create(kind, admitted(hooks, draft, kind, 'create', object, undefined));
+}
+
+/** `object` carries the version that the client saw; the store refuses an old one. */
+export function update<K extends ObjectKind>(
+  { draft, hooks }: WriteContext,
+  kind: K,
+  object: Objects[K],
+  old: Objects[K],
+): Objects[K] {
+  return draft.update(kind, admitted(hooks, draft, kind, 'update', object, old));
+}
+
+export function remove<K extends ObjectKind>(
+  { draft, hooks }: WriteContext,
+  kind: K,
+  object: Objects[K],
+): void {
+  admitted(hooks, draft, kind, 'remove', object, object);
+  draft.remove(kind, object.id);
+}
+
+/** Each hook sees what the one before returned, in the order of ids. */
+function admitted<K extends ObjectKind>(
+  hooks: readonly AdmissionHook[],
+  view: Draft,
+  kind: K,
+  action: 'create' | 'update' | 'remove',
+  object: Objects[K],
+  old: Objects[K] | undefined,
+): Objects[K] {
+  return hooks.reduce(
+    (seen, hook) => hook.admit({ kind, action, object: seen, old, view }),
+    object,
+  );
+}
+
+/** The object as the client saw it: with the version from the request, and a new content. */
+export const atVersion = <T extends { readonly meta: Objects[ObjectKind]['meta'] }>(
+  object: T,
+  version: { readonly index: bigint },
+): T => ({
+  ...object,
+  meta: { createdAt: undefined, updatedAt: undefined, ...object.meta, version },
+});

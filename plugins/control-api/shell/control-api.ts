@@ -1,0 +1,46 @@
+/** The Control service as a whole: mounted while the node is a manager. */
+import type { ApiServer } from '@swarmkit/sdk/contracts/api-server';
+import type { RpcServer, Unmount } from '@swarmkit/sdk/contracts/rpc';
+import { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import { clusterHandlers } from './cluster-handlers.js';
+import { Control, type ControlHandlers, type ControlParts } from './control.js';
+import { nodeHandlers } from './node-handlers.js';
+import { serviceHandlers } from './service-handlers.js';
+import { taskHandlers } from './task-handlers.js';
+
+export class ControlApi implements ApiServer {
+  readonly id = 'control';
+  private unmount: Unmount | undefined;
+
+  constructor(private readonly rpc: RpcServer) {}
+
+  endpoints(): readonly string[] {
+    return this.unmount === undefined
+      ? []
+      : this.rpc.endpoints().map((endpoint) => endpoint.address);
+  }
+
+  start(parts: ControlParts): void {
+    this.unmount = this.rpc.mount({
+      definition: ControlService,
+      expose: ['control', 'remote'],
+      handlers: controlHandlers(parts),
+    });
+  }
+
+  stop(): void {
+    this.unmount?.();
+    this.unmount = undefined;
+  }
+}
+
+/** A method without a handler is answered UNIMPLEMENTED by the rpc server. */
+export function controlHandlers(parts: ControlParts): Required<ControlHandlers> {
+  const control = new Control(parts);
+  return {
+    ...nodeHandlers(control),
+    ...serviceHandlers(control),
+    ...taskHandlers(control),
+    ...clusterHandlers(control),
+  } as Required<ControlHandlers>;
+}

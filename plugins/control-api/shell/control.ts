@@ -1,0 +1,57 @@
+/** What all handlers of the Control service share: reading, writing, and what consensus knows. */
+import type { AdmissionHook } from '@swarmkit/sdk/contracts/admission';
+import type { Consensus } from '@swarmkit/sdk/contracts/consensus';
+import type { Store, View, Writer } from '@swarmkit/sdk/contracts/store';
+import type { Env } from '@swarmkit/sdk/plugin/env';
+import type { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import type { Membership } from '../core/membership.js';
+import type { WriteContext } from '../core/write-context.js';
+
+export interface ControlParts {
+  readonly store: Store;
+  readonly env: Env;
+  readonly consensus: Consensus | undefined;
+  /** Asked for at each write; contributors may come and go with their scopes. */
+  readonly hooks: () => readonly AdmissionHook[];
+}
+
+export class Control {
+  private readonly writer: Writer = { id: 'control-api', writes: ['spec'] };
+
+  constructor(private readonly parts: ControlParts) {}
+
+  /** Committed state. */
+  view(): View {
+    return this.parts.store.view();
+  }
+
+  /** One atomic write; resolves when it is committed. A refusal thrown by `change` is the answer. */
+  write<T>(change: (context: WriteContext) => T): Promise<T> {
+    const { store, env, hooks } = this.parts;
+    return store.update(this.writer, (draft) =>
+      change({
+        draft,
+        now: env.clock.now(),
+        id: () => env.id(),
+        randomBytes: (count) => env.random.bytes(count),
+        hooks: hooks(),
+      }),
+    );
+  }
+
+  membership(): Membership | undefined {
+    const { consensus } = this.parts;
+    return consensus && { members: consensus.members(), leadership: consensus.leadership() };
+  }
+}
+
+type Methods = typeof ControlService;
+type Request<M extends keyof Methods> = ReturnType<Methods[M]['requestDeserialize']>;
+type Response<M extends keyof Methods> = Parameters<Methods[M]['responseSerialize']>[0];
+
+/** Handlers of some of the service's methods, each with its own messages. */
+export type ControlHandlers = {
+  readonly [M in keyof Methods]?: {
+    readonly unary: (request: Request<M>) => Response<M> | Promise<Response<M>>;
+  };
+};
