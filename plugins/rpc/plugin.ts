@@ -36,7 +36,7 @@ export const rpc = definePlugin<RpcConfig>({
     });
     servers.set(ctx, server);
     ctx.provide(RpcServer, server);
-    ctx.provide(RpcClient, new Client(ctx.get(NodeIdentity)));
+    ctx.provide(RpcClient, new Client(ctx.get(NodeIdentity), () => ctx.env.clock.now()));
   },
 
   async start(ctx) {

@@ -63,10 +63,15 @@ export const connectControlSocket = (path: string): RpcConnection => {
  * `address`: `unix:/path` or `host:port`.
  * `current` is asked before every call; when it answers another object than the last time, this call and
  * later ones go over a new connection, and calls in progress end on the old one.
+ * `now` is the wall clock that deadlines are counted from.
  * Errors of calls: the peer's kind and text (RPC_REMOTE), RPC_UNREACHABLE, RPC_CANCELLED, RPC_DEADLINE.
  */
-export function openConnection(address: string, current: () => ChannelCredentials): RpcConnection {
-  return new Connection(address, current);
+export function openConnection(
+  address: string,
+  current: () => ChannelCredentials,
+  now: () => number = Date.now,
+): RpcConnection {
+  return new Connection(address, current, now);
 }
 
 interface Cancellable {
@@ -82,6 +87,7 @@ class Connection implements RpcConnection {
   constructor(
     private readonly address: string,
     private readonly current: () => ChannelCredentials,
+    private readonly now: () => number,
   ) {}
 
   unary<Q, S>(method: MethodDefinition<Q, S>, request: Q, options: CallOptions = {}): Promise<S> {
@@ -93,7 +99,7 @@ class Connection implements RpcConnection {
         method.responseDeserialize,
         request,
         metadataOf(options),
-        deadlineOf(options),
+        this.deadlineOf(options),
         (error, response) => {
           done();
           if (error !== null) reject(this.translate(error, method.path));
@@ -115,7 +121,7 @@ class Connection implements RpcConnection {
       method.responseDeserialize,
       request,
       metadataOf(options),
-      deadlineOf(options),
+      this.deadlineOf(options),
     );
     // The iterator reports the error; this keeps one that arrives between two steps from being unheard.
     call.on('error', () => undefined);
@@ -144,7 +150,7 @@ class Connection implements RpcConnection {
         method.requestSerialize,
         method.responseDeserialize,
         metadataOf(options),
-        deadlineOf(options),
+        this.deadlineOf(options),
         (error, response) => {
           ended = true;
           resume();
@@ -209,6 +215,10 @@ class Connection implements RpcConnection {
     };
   }
 
+  private deadlineOf({ timeoutMs }: CallOptions): { deadline?: number } {
+    return timeoutMs === undefined ? {} : { deadline: this.now() + timeoutMs };
+  }
+
   private translate(error: unknown, path: string): unknown {
     if (!isServiceError(error)) {
       // A stream that was destroyed without a status: only `close` and aborts do that.
@@ -255,7 +265,3 @@ function metadataOf(options: CallOptions): Metadata {
   }
   return metadata;
 }
-
-/** gRPC counts deadlines on the machine's clock itself, so the real one is the right one here. */
-const deadlineOf = (options: CallOptions): { deadline?: number } =>
-  options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs };

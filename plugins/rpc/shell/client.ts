@@ -15,12 +15,16 @@ export class Client implements RpcClient {
     | { readonly identity: Identity; readonly credentials: ChannelCredentials }
     | undefined;
 
-  constructor(private readonly identity: NodeIdentity) {}
+  constructor(
+    private readonly identity: NodeIdentity,
+    private readonly now: () => number,
+  ) {}
 
   connect(address: string): RpcConnection {
-    if (address.startsWith('unix:')) return openConnection(address, () => this.socketTrust);
+    if (address.startsWith('unix:'))
+      return openConnection(address, () => this.socketTrust, this.now);
     parseHostPort(address);
-    return openConnection(address, () => this.nodeTrust());
+    return openConnection(address, () => this.nodeTrust(), this.now);
   }
 
   private nodeTrust(): ChannelCredentials {

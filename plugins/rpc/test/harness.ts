@@ -92,7 +92,7 @@ export async function startServer(
 /** Connects as the node that this identity names. */
 export function clientOf(identity: Identity): RpcClient {
   const identity$ = new BehaviorSubject(identity);
-  return new Client({ current: () => identity$.value, identity$ });
+  return new Client({ current: () => identity$.value, identity$ }, Date.now);
 }
 
 /** Waits for a fact; fails when it has not come true in time. */

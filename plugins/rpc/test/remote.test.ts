@@ -216,7 +216,7 @@ test('the client goes on under its new certificate; calls in progress end under 
     },
   });
   const identity$ = new BehaviorSubject(await makeIdentity(running.root, { nodeId: 'before' }));
-  const connection = new Client({ current: () => identity$.value, identity$ }).connect(
+  const connection = new Client({ current: () => identity$.value, identity$ }, Date.now).connect(
     running.remote,
   );
   const stream = connection.serverStream(ProbeService.down, '-')[Symbol.asyncIterator]();
