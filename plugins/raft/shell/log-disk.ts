@@ -12,6 +12,7 @@ import {
   type SnapshotMetadata,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { maxOf } from '../core/bigint.js';
 import type { Write } from '../core/raft.js';
 import {
   CHUNK_RANGE,
@@ -48,6 +49,8 @@ export class LogDisk {
   /** Entries `first` to `last` are on the disk; none when `last < first`. */
   private first = 1n;
   private last = 0n;
+  /** Index of the newest snapshot on the disk. */
+  private newest = 0n;
 
   private constructor(private readonly space: Space) {}
 
@@ -75,13 +78,14 @@ export class LogDisk {
     this.checkComplete(loaded);
     this.first = loaded.entries[0]?.Index ?? (loaded.snapshot?.metadata.index ?? 0n) + 1n;
     this.last = loaded.entries.at(-1)?.Index ?? this.first - 1n;
+    this.newest = loaded.snapshot?.metadata.index ?? 0n;
     return loaded;
   }
 
   async create(member: RaftMember, hardState: HardState, entries: readonly Entry[]): Promise<void> {
     await this.space.batch([
       put(MEMBER_KEY, RaftMember.encode(member).finish()),
-      ...this.operations(hardState, entries),
+      ...operations(hardState, entries, 0n),
     ]);
     this.wrote(entries);
   }
@@ -92,15 +96,20 @@ export class LogDisk {
       await this.replaceAll(snapshot, hardState, entries);
       return;
     }
-    await this.space.batch(this.operations(hardState, entries));
+    await this.space.batch(operations(hardState, entries, this.last));
     this.wrote(entries);
   }
 
   /** Keeps the snapshot instead of the one before. Entries stay. */
   async saveSnapshot(snapshot: StoredSnapshot): Promise<void> {
+    const { index } = snapshot.metadata;
     const descriptor = await this.writeChunks(snapshot);
-    await this.space.batch([descriptor]);
-    await this.deleteChunks(snapshot.metadata.index);
+    // One from the leader may have come meanwhile.
+    if (index > this.newest) {
+      this.newest = index;
+      await this.space.batch([descriptor]);
+    }
+    await this.deleteChunks(this.newest);
   }
 
   /** Deletes entries up to `upTo`, oldest first, so that what is left has no gap at any moment. */
@@ -111,23 +120,12 @@ export class LogDisk {
       for (; next <= upTo && deletes.length < DELETES_A_BATCH; next++)
         deletes.push({ del: entryKey(next) });
       await this.space.batch(deletes);
-      this.first = next;
+      this.first = maxOf(this.first, next);
     }
   }
 
   close(): Promise<void> {
     return this.space.close();
-  }
-
-  private operations(hardState: HardState, entries: readonly Entry[]): Operation[] {
-    const operations = [put(HARD_STATE_KEY, HardState.encode(hardState).finish())];
-    for (const entry of entries)
-      operations.push(put(entryKey(entry.Index), Entry.encode(entry).finish()));
-    // What these entries replace may have been longer.
-    const lastNew = entries.at(-1)?.Index ?? this.last;
-    for (let stale = lastNew + 1n; stale <= this.last; stale++)
-      operations.push({ del: entryKey(stale) });
-    return operations;
   }
 
   private wrote(entries: readonly Entry[]): void {
@@ -144,10 +142,10 @@ export class LogDisk {
     const deletes: Operation[] = [];
     for (let index = this.first; index <= this.last; index++)
       deletes.push({ del: entryKey(index) });
-    const first = metadata.index + 1n;
-    this.last = this.first - 1n;
-    await this.space.batch([...deletes, descriptor, ...this.operations(hardState, entries)]);
-    this.first = first;
+    const fresh = operations(hardState, entries, metadata.index);
+    this.newest = maxOf(this.newest, metadata.index);
+    await this.space.batch([...deletes, descriptor, ...fresh]);
+    this.first = metadata.index + 1n;
     this.last = entries.at(-1)?.Index ?? metadata.index;
     await this.deleteChunks(metadata.index);
   }
@@ -230,6 +228,15 @@ export class LogDisk {
     if (payload === undefined) throw corrupt(`${what} is damaged`, this.location);
     return payload;
   }
+}
+
+/** `last`: the last entry on the disk. What these entries replace may have been longer than they are. */
+function operations(hardState: HardState, entries: readonly Entry[], last: bigint): Operation[] {
+  const list = [put(HARD_STATE_KEY, HardState.encode(hardState).finish())];
+  for (const entry of entries) list.push(put(entryKey(entry.Index), Entry.encode(entry).finish()));
+  const lastNew = entries.at(-1)?.Index ?? last;
+  for (let stale = lastNew + 1n; stale <= last; stale++) list.push({ del: entryKey(stale) });
+  return list;
 }
 
 const put = (key: Buffer, payload: Uint8Array): Operation => ({

@@ -22,7 +22,7 @@ import { Roster } from '../core/roster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
 import { Applier } from './applier.js';
 import { bootstrap, newRaftId } from './bootstrap.js';
-import { type LoadedLog, LogDisk } from './log-disk.js';
+import { type LoadedLog, LogDisk, type StoredSnapshot } from './log-disk.js';
 import { Proposals } from './proposals.js';
 import {
   busy,
@@ -73,6 +73,7 @@ interface Running {
   readonly disk: LogDisk;
   readonly applier: Applier;
   readonly snapshotter: Snapshotter;
+  readonly machine: StateMachine;
   readonly member: LoadedLog['member'];
 }
 
@@ -185,15 +186,7 @@ export class RaftNode implements Consensus {
   private begin(disk: LogDisk, machine: StateMachine, stored: LoadedLog): void {
     const { env, config, log } = this.options;
     const snapshot = stored.snapshot?.metadata;
-    if (stored.snapshot !== undefined) {
-      const parts = splitSnapshot(stored.snapshot.data);
-      const index = stored.snapshot.metadata.index;
-      if (parts === undefined)
-        throw corrupt(`the snapshot at entry ${index} cannot be read`, disk.location);
-      machine.restore(parts.store, index);
-      this.roster.restore(parts.membership);
-      this.applied = index;
-    }
+    if (stored.snapshot !== undefined) this.restore(machine, stored.snapshot, disk.location);
     const raft = new Raft(
       {
         id: stored.member.raftId,
@@ -225,7 +218,18 @@ export class RaftNode implements Consensus {
       failed,
     );
     snapshotter.startAt(snapshot ?? ORIGIN);
-    this.running = { raft, disk, applier, snapshotter, member: stored.member };
+    this.running = { raft, disk, applier, snapshotter, machine, member: stored.member };
+  }
+
+  /** The state machine and the roster become those of the snapshot. */
+  private restore(machine: StateMachine, snapshot: StoredSnapshot, location: string): void {
+    const parts = splitSnapshot(snapshot.data);
+    const { index } = snapshot.metadata;
+    if (parts === undefined)
+      throw corrupt(`the snapshot at entry ${index} cannot be read`, location);
+    machine.restore(parts.store, index);
+    this.roster.restore(parts.membership);
+    this.applied = index;
   }
 
   private tick(): void {
@@ -238,7 +242,7 @@ export class RaftNode implements Consensus {
   }
 
   private async run(): Promise<void> {
-    const { raft, applier } = this.running as Running;
+    const { raft, applier, snapshotter, disk, machine } = this.running as Running;
     try {
       this.observe();
       while (!this.ending.signal.aborted) {
@@ -247,11 +251,17 @@ export class RaftNode implements Consensus {
           continue;
         }
         const ready = raft.ready();
-        const written = ready.write === undefined ? undefined : this.write(ready.write);
+        const { write } = ready;
+        const written = write === undefined ? undefined : this.write(write);
         // On our disk already: applied while the next entries are being written.
         applier.push(ready.committed);
         await written;
         if (this.ending.signal.aborted) return;
+        if (write?.snapshot !== undefined) {
+          applier.clear();
+          this.restore(machine, write.snapshot, disk.location);
+          snapshotter.startAt(write.snapshot.metadata);
+        }
         raft.advance();
         this.observe();
       }
