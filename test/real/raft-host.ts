@@ -69,7 +69,7 @@ export async function startRaftHost(dir: string): Promise<RaftHost> {
       raft: { snapshotInterval: 500, keepEntries: 50 },
     },
     env: realEnv,
-    log: createLogger({ level: 'silent' }),
+    log: createLogger('silent'),
     onFatal: (error) => {
       fatal = error;
     },
