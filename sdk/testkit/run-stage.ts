@@ -4,6 +4,7 @@
  */
 import type { Dirty, Reconciler } from '../contracts/reconciler.js';
 import type { Change, Commit, ObjectKind } from '../contracts/store.js';
+import { objectKinds } from '../model/object-name.js';
 import type { FakeStore } from './fake-store.js';
 import { fixtureTime } from './fixtures.js';
 
@@ -92,9 +93,15 @@ export function dirtyOf(commits: readonly Commit[]): Dirty {
 
 /** Ids that are not in the store yet, in counting order. */
 export function countedIds(store: FakeStore): () => string {
-  let next = store.commits.length * 1000;
+  let next = 0;
+  const isTaken = (id: string): boolean =>
+    objectKinds.some((kind) => store.view().get(kind, id) !== undefined);
   return () => {
-    next += 1;
-    return `planned${next.toString(36).padStart(18, '0')}`;
+    let id: string;
+    do {
+      next += 1;
+      id = `planned${next.toString(36).padStart(18, '0')}`;
+    } while (isTaken(id));
+    return id;
   };
 }

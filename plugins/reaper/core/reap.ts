@@ -1,0 +1,112 @@
+/**
+ * Deletes tasks that are history. Level-triggered: what may go is read off the store as it is. Deletes
+ * nothing that runs or may still run on a node, whoever wants it gone: its agent must stop it first.
+ */
+import type { Dirty, TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
+import type { Draft, View } from '@swarmkit/sdk/contracts/store';
+import {
+  byTaskTime,
+  isInUse,
+  isTerminal,
+  isWantedRunning,
+  observedState,
+  slotKey,
+  slotOf,
+  willNeverRun,
+} from '@swarmkit/sdk/model/task';
+import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { historyLimit } from './history-limit.js';
+
+export function reap({ draft, dirty }: TurnInput): TurnResult {
+  for (const task of tasksToCheck(draft, dirty)) if (isDone(task)) draft.remove('task', task.id);
+  for (const [service, slots] of slotsToCheck(draft, dirty)) {
+    const limit = historyLimit(service, draft);
+    if (limit === undefined) continue;
+    for (const tasks of slots) trim(draft, tasks, limit);
+  }
+  return {};
+}
+
+/** No service needs it as history: it is wanted gone and is, or has no service and will never report again. */
+export function isDone(task: Task): boolean {
+  const observed = observedState(task);
+  if (task.desiredState === TaskState.REMOVE)
+    return observed < TaskState.ASSIGNED || observed >= TaskState.COMPLETE;
+  return task.serviceId === '' && observed >= TaskState.ORPHANED;
+}
+
+function tasksToCheck(view: View, dirty: Dirty): readonly Task[] {
+  if (dirty.everything)
+    return [
+      ...view.find('task', { by: 'desiredState', state: TaskState.REMOVE }),
+      ...view
+        .find('task', { by: 'taskState', state: TaskState.ORPHANED })
+        .filter((task) => task.desiredState !== TaskState.REMOVE),
+    ];
+  return present(view, dirty);
+}
+
+/** The slots that may hold more than their service's history, by service. */
+function slotsToCheck(view: View, dirty: Dirty): Map<Service, Iterable<readonly Task[]>> {
+  const slots = new Map<Service, Iterable<readonly Task[]>>();
+  const whole =
+    dirty.everything || dirty.ids('cluster').size > 0
+      ? view.find('service', { by: 'all' })
+      : [...dirty.ids('service')].flatMap((id) => view.get('service', id) ?? []);
+  for (const service of whole)
+    slots.set(service, groupBySlot(service, view.find('task', { by: 'service', id: service.id })));
+  if (dirty.everything) return slots;
+  const touched = new Map<Service, Map<string, readonly Task[]>>();
+  for (const task of present(view, dirty)) {
+    const service = view.get('service', task.serviceId);
+    if (service === undefined || slots.has(service)) continue;
+    const own = touched.get(service) ?? new Map<string, readonly Task[]>();
+    touched.set(service, own);
+    const key = slotKey(slotOf(service, task));
+    if (!own.has(key)) own.set(key, tasksOfSlot(view, service, task));
+  }
+  for (const [service, own] of touched) slots.set(service, own.values());
+  return slots;
+}
+
+/**
+ * Oldest first, tasks that are over go until the limit holds. What still runs counts, but stays. So does
+ * a finished task that the orchestrator has not judged yet (it is still wanted), and the newest of a slot
+ * where nothing else is wanted: by it the orchestrator knows that the slot must not be filled again.
+ */
+function trim(draft: Draft, tasks: readonly Task[], limit: number): void {
+  let excess = tasks.length - limit;
+  if (excess <= 0) return;
+  const oldestFirst = [...tasks].sort(byTaskTime);
+  if (!tasks.some(isInUse)) oldestFirst.pop();
+  for (const task of oldestFirst) {
+    if (excess === 0) return;
+    if (isWantedRunning(task) || !(isTerminal(task) || willNeverRun(task))) continue;
+    draft.remove('task', task.id);
+    excess -= 1;
+  }
+}
+
+const present = (view: View, dirty: Dirty): readonly Task[] =>
+  [...dirty.ids('task')].flatMap((id) => view.get('task', id) ?? []);
+
+function groupBySlot(service: Service, tasks: readonly Task[]): Iterable<readonly Task[]> {
+  const slots = new Map<string, Task[]>();
+  for (const task of tasks) {
+    const key = slotKey(slotOf(service, task));
+    const slot = slots.get(key);
+    if (slot === undefined) slots.set(key, [task]);
+    else slot.push(task);
+  }
+  return slots.values();
+}
+
+function tasksOfSlot(view: View, service: Service, task: Task): readonly Task[] {
+  const { slot, nodeId } = slotOf(service, task);
+  return nodeId === ''
+    ? view.find('task', { by: 'slot', serviceId: service.id, slot })
+    : view
+        .find('task', { by: 'node', id: nodeId })
+        .filter((other) => other.serviceId === service.id);
+}

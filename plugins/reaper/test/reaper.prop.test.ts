@@ -1,0 +1,4 @@
+import { reconcilerProperties } from '@swarmkit/sdk/testkit/reconciler-properties';
+import { reaperStage } from '../plugin.js';
+
+reconcilerProperties('reaper', () => reaperStage);
