@@ -21,14 +21,14 @@ export interface SnapshotParts {
   readonly store: Uint8Array;
 }
 
-export function joinSnapshot({ membership, store }: SnapshotParts): Buffer {
+/** To be written one after the other. Not joined: copying a large store at once would hold everything up. */
+export function joinSnapshot({ membership, store }: SnapshotParts): readonly Uint8Array[] {
   const head = Snapshot.encode({
     version: Snapshot_Version.V0,
     membership,
     store: undefined,
   }).finish();
-  const tag = [STORE_TAG, ...varint(store.length)];
-  return Buffer.concat([head, Buffer.from(tag), store]);
+  return [head, Uint8Array.from([STORE_TAG, ...varint(store.length)]), store];
 }
 
 /** Undefined when the bytes are not a snapshot of a version that we know. */

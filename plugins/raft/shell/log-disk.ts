@@ -101,9 +101,9 @@ export class LogDisk {
   }
 
   /** Keeps the snapshot instead of the one before. Entries stay. */
-  async saveSnapshot(snapshot: StoredSnapshot): Promise<void> {
-    const { index } = snapshot.metadata;
-    const descriptor = await this.writeChunks(snapshot);
+  async saveSnapshot(metadata: SnapshotMetadata, parts: readonly Uint8Array[]): Promise<void> {
+    const { index } = metadata;
+    const descriptor = await this.writeChunks(metadata, parts);
     // One from the leader may have come meanwhile.
     if (index > this.newest) {
       this.newest = index;
@@ -138,7 +138,7 @@ export class LogDisk {
     hardState: HardState,
     entries: readonly Entry[],
   ): Promise<void> {
-    const descriptor = await this.writeChunks({ metadata, data });
+    const descriptor = await this.writeChunks(metadata, [data]);
     const deletes: Operation[] = [];
     for (let index = this.first; index <= this.last; index++)
       deletes.push({ del: entryKey(index) });
@@ -151,12 +151,16 @@ export class LogDisk {
   }
 
   /** The operation that makes the written chunks the snapshot. */
-  private async writeChunks({ metadata, data }: StoredSnapshot): Promise<Operation> {
+  private async writeChunks(
+    metadata: SnapshotMetadata,
+    parts: readonly Uint8Array[],
+  ): Promise<Operation> {
     let chunks = 0;
-    for (let at = 0; at < data.length; at += CHUNK_BYTES) {
-      const key = chunkKey(metadata.index, chunks++);
-      await this.space.batch([put(key, data.subarray(at, at + CHUNK_BYTES))]);
-    }
+    for (const part of parts)
+      for (let at = 0; at < part.length; at += CHUNK_BYTES) {
+        const key = chunkKey(metadata.index, chunks++);
+        await this.space.batch([put(key, part.subarray(at, at + CHUNK_BYTES))]);
+      }
     const head = Buffer.alloc(4);
     head.writeUInt32BE(chunks);
     const description = Snapshot.encode({ metadata, data: Buffer.alloc(0) }).finish();

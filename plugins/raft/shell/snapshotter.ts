@@ -73,14 +73,14 @@ export class Snapshotter {
     confState: ConfState,
     membership: ClusterSnapshot,
   ): Promise<void> {
-    const data = joinSnapshot({ membership, store: await store });
+    const parts = joinSnapshot({ membership, store: await store });
     if (position.index <= this.newest.index) return;
-    await this.disk.saveSnapshot({ metadata: { ...position, confState }, data });
+    await this.disk.saveSnapshot({ ...position, confState }, parts);
     this.newest = position;
     const upTo = position.index - BigInt(this.policy.keepEntries);
     this.compact(position, upTo);
     await this.disk.truncate(upTo);
-    this.log.debug({ index: position.index.toString(), bytes: data.length }, 'snapshot taken');
+    this.log.debug({ index: position.index.toString() }, 'snapshot taken');
   }
 
   private refused(error: unknown): void {

@@ -64,7 +64,7 @@ describe('the log on the disk', () => {
     await disk.write({ hardState: hard(2, 9), snapshot: undefined, entries: entries(2, 9, 2) });
     const confState = ConfState.create({ voters: [7n] });
     const save = (index: bigint, data: Buffer): Promise<void> =>
-      disk.saveSnapshot({ metadata: { index, term: 2n, confState }, data });
+      disk.saveSnapshot({ index, term: 2n, confState }, [data]);
     await save(4n, Buffer.alloc(3_500_000, 1));
     await save(8n, Buffer.alloc(2_500_000, 2));
     const loaded = await reopen();

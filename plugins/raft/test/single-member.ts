@@ -2,16 +2,15 @@ import type { Leadership } from '@swarmkit/sdk/contracts/consensus';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
+import { TapeMachine } from '@swarmkit/sdk/testkit/tape-machine';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { BehaviorSubject, filter, firstValueFrom, timeout } from 'rxjs';
 import { NO_LEADERSHIP, type RaftConfig, RaftNode } from '../shell/raft-node.js';
-import { TapeMachine } from './tape-machine.js';
 
 export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A group of one on a storage of your choice. */
 export class SingleMember {
-  readonly machine = new TapeMachine();
   readonly faults: unknown[] = [];
   readonly leaderships: Leadership[] = [];
   readonly node: RaftNode;
@@ -19,6 +18,7 @@ export class SingleMember {
   constructor(
     storage: Storage,
     config: Partial<RaftConfig> = {},
+    readonly machine = new TapeMachine(),
     env: Env = new VirtualEnv('raft'),
   ) {
     const subject = new BehaviorSubject(NO_LEADERSHIP);

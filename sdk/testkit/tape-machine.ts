@@ -1,6 +1,6 @@
-import type { Entry, StateMachine } from '@swarmkit/sdk/contracts/consensus';
+import type { Entry, StateMachine } from '../contracts/consensus.js';
 
-/** A state machine that writes down what it is given: its whole state is the list of non-empty entries. */
+/** A state machine for tests that writes down what it is given: its state is the list of non-empty entries. */
 export class TapeMachine implements StateMachine {
   tape: string[] = [];
   /** Indexes of every `apply`, since this machine was made. */
