@@ -1,15 +1,26 @@
 /** The List calls of the orchestrated kinds: which objects a request asks for. */
-import type { View } from '@swarmkit/sdk/contracts/store';
+import type { By, Objects, View } from '@swarmkit/sdk/contracts/store';
 import { isTaskDirty } from '@swarmkit/sdk/model/dirty-task';
 import { taskName } from '@swarmkit/sdk/model/task';
 import type {
   ListClustersRequest,
+  ListConfigsRequest,
+  ListNetworksRequest,
   ListNodesRequest,
+  ListSecretsRequest,
   ListServicesRequest,
   ListTasksRequest,
   ListTasksRequest_Filters,
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
-import type { Cluster, Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type {
+  Cluster,
+  Config,
+  Network,
+  Node,
+  Secret,
+  Service,
+  Task,
+} from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Membership } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import {
   anyOf,
@@ -17,6 +28,7 @@ import {
   candidates,
   hasLabels,
   inIdOrder,
+  type NameFilters,
   runtimeName,
   unique,
 } from './list-filters.js';
@@ -73,9 +85,19 @@ export function listTasks(view: View, { filters }: ListTasksRequest): readonly T
   );
 }
 
-export function listClusters(view: View, { filters }: ListClustersRequest): readonly Cluster[] {
+export const listClusters = (view: View, { filters }: ListClustersRequest): readonly Cluster[] =>
+  listNamed(view, 'cluster', filters);
+
+export const listNetworks = (view: View, { filters }: ListNetworksRequest): readonly Network[] =>
+  listNamed(view, 'network', filters);
+
+function listNamed<K extends 'cluster' | 'network'>(
+  view: View,
+  kind: K,
+  filters: LabelFilters | undefined,
+): readonly Objects[K][] {
   return inIdOrder(
-    candidates(view, 'cluster', filters).filter(({ id, spec }) => {
+    candidates(view, kind, filters).filter(({ id, spec }) => {
       const name = spec?.annotations?.name ?? '';
       return (
         anyOf(filters?.names, name) &&
@@ -85,6 +107,38 @@ export function listClusters(view: View, { filters }: ListClustersRequest): read
       );
     }),
   );
+}
+
+/** Secrets that plugins made for themselves are not shown. */
+export const listSecrets = (view: View, { filters }: ListSecretsRequest): readonly Secret[] =>
+  listData(view, 'secret', filters).filter((secret) => !secret.internal);
+
+export const listConfigs = (view: View, { filters }: ListConfigsRequest): readonly Config[] =>
+  listData(view, 'config', filters);
+
+/** Here names, prefixes of names and prefixes of ids are one filter, and names go in any case. */
+function listData<K extends 'secret' | 'config'>(
+  view: View,
+  kind: K,
+  filters: LabelFilters | undefined,
+): readonly Objects[K][] {
+  const { names = [], namePrefixes = [], idPrefixes = [], labels } = filters ?? {};
+  const lookUps: readonly By[] = [
+    ...names.map((value) => ({ by: 'name', value }) as const),
+    ...namePrefixes.map((value) => ({ by: 'namePrefix', value }) as const),
+    ...idPrefixes.map((value) => ({ by: 'idPrefix', value }) as const),
+  ];
+  const found =
+    lookUps.length === 0
+      ? view.find(kind, { by: 'all' })
+      : lookUps.flatMap((by) => view.find(kind, by));
+  return inIdOrder(
+    unique(found).filter(({ spec }) => hasLabels(labels, spec?.annotations?.labels)),
+  );
+}
+
+interface LabelFilters extends NameFilters {
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Of all tasks, those of a service or of a node are what is mostly asked for. */

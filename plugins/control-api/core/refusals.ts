@@ -19,6 +19,10 @@ export const malformedDuration = (message: string): SwarmError =>
 export const notFound = (kind: string, id: string): SwarmError =>
   new SwarmError('not-found', 'API_NOT_FOUND', `${kind} ${id} not found`);
 
+/** SwarmKit words it so when a secret or config is to be removed. */
+export const couldNotFind = (kind: string, id: string): SwarmError =>
+  new SwarmError('not-found', 'API_NOT_FOUND', `could not find ${kind} ${id}`);
+
 export const nameTaken = (message: string): SwarmError =>
   new SwarmError('already-exists', 'API_NAME_TAKEN', message);
 
@@ -28,6 +32,12 @@ export const portInUse = (message: string): SwarmError =>
 /** Secrets, configs or networks that a spec names and that do not exist. */
 export const missingReference = (message: string): SwarmError =>
   new SwarmError('invalid-argument', 'API_REFERENCE', message);
+
+/** Something else still refers to it. Secrets and configs say so with another kind than networks. */
+export const inUse = (
+  message: string,
+  kind: 'invalid-argument' | 'failed-precondition',
+): SwarmError => new SwarmError(kind, 'API_IN_USE', message);
 
 /** What an update cannot change. */
 export const immutable = (message: string): SwarmError =>
@@ -43,3 +53,7 @@ export const precondition = (message: string): SwarmError =>
 
 export const notAMember = (): SwarmError =>
   new SwarmError('not-found', 'API_NOT_A_MEMBER', "can't find manager in raft memberlist");
+
+/** Reserved for what the cluster makes by itself. */
+export const forbidden = (message: string): SwarmError =>
+  new SwarmError('permission-denied', 'API_FORBIDDEN', message);

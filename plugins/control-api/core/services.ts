@@ -2,7 +2,6 @@
 import { isJob } from '@swarmkit/sdk/model/task';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
-import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import {
   type CreateServiceRequest,
   type RemoveServiceRequest,
@@ -12,7 +11,7 @@ import {
 import { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { UpdateStatus_UpdateState, type Version } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { immutable, missingArgument, nameTaken, notFound, precondition } from './refusals.js';
+import { immutable, missingArgument, notFound, precondition } from './refusals.js';
 import {
   checkIngressPresent,
   checkNoIngressAttachment,
@@ -20,7 +19,7 @@ import {
   checkReferencesExist,
 } from './service-surroundings.js';
 import { validateService } from './validate-service.js';
-import { atVersion, create, remove, update, type WriteContext } from './write-context.js';
+import { atVersion, createNamed, remove, update, type WriteContext } from './write-context.js';
 
 export function createService(context: WriteContext, { spec }: CreateServiceRequest): Service {
   validateService(spec);
@@ -32,15 +31,12 @@ export function createService(context: WriteContext, { spec }: CreateServiceRequ
   const jobStatus = isJob(service)
     ? { jobIteration: { index: 0n }, lastExecution: timestampFromMs(context.now) }
     : undefined;
-  try {
-    return create(context, 'service', { ...service, jobStatus });
-  } catch (error) {
-    if (isSwarmError(error) && error.code === 'STORE_NAME_CONFLICT')
-      throw nameTaken(
-        `name conflicts with an existing object: service ${spec.annotations?.name ?? ''} already exists`,
-      );
-    throw error;
-  }
+  return createNamed(
+    context,
+    'service',
+    { ...service, jobStatus },
+    `name conflicts with an existing object: service ${spec.annotations?.name ?? ''} already exists`,
+  );
 }
 
 export function updateService(context: WriteContext, request: UpdateServiceRequest): Service {

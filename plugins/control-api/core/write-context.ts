@@ -1,6 +1,8 @@
 /** What a write is made of besides the request: the draft, the time, fresh ids, and everybody's admission hooks. */
 import type { AdmissionHook } from '@swarmkit/sdk/contracts/admission';
 import type { Draft, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
+import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import { nameTaken } from './refusals.js';
 
 export interface WriteContext {
   readonly draft: Draft;
@@ -18,6 +20,21 @@ export function create<K extends ObjectKind>(
   object: Objects[K],
 ): Objects[K] {
   return draft.create(kind, admitted(hooks, draft, kind, 'create', object, undefined));
+}
+
+/** As `create`, with a sentence of its own where the name is taken. */
+export function createNamed<K extends ObjectKind>(
+  context: WriteContext,
+  kind: K,
+  object: Objects[K],
+  taken: string,
+): Objects[K] {
+  try {
+    return create(context, kind, object);
+  } catch (error) {
+    if (isSwarmError(error) && error.code === 'STORE_NAME_CONFLICT') throw nameTaken(taken);
+    throw error;
+  }
 }
 
 /** `object` carries the version that the client saw; the store refuses an old one. */

@@ -3,8 +3,11 @@ import type { ApiServer } from '@swarmkit/sdk/contracts/api-server';
 import type { RpcServer, Unmount } from '@swarmkit/sdk/contracts/rpc';
 import { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { clusterHandlers } from './cluster-handlers.js';
+import { configHandlers } from './config-handlers.js';
 import { Control, type ControlHandlers, type ControlParts } from './control.js';
+import { networkHandlers } from './network-handlers.js';
 import { nodeHandlers } from './node-handlers.js';
+import { secretHandlers } from './secret-handlers.js';
 import { serviceHandlers } from './service-handlers.js';
 import { taskHandlers } from './task-handlers.js';
 
@@ -42,5 +45,8 @@ export function controlHandlers(parts: ControlParts): Required<ControlHandlers> 
     ...serviceHandlers(control),
     ...taskHandlers(control),
     ...clusterHandlers(control),
+    ...networkHandlers(control),
+    ...secretHandlers(control),
+    ...configHandlers(control),
   } as Required<ControlHandlers>;
 }

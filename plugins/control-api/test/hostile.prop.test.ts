@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { aNode, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import * as wire from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import { Config } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import fc from 'fast-check';
 import { Api, aSpec } from './api.js';
 
@@ -15,6 +16,7 @@ const version = { index: 0n };
 function world(): Api {
   const api = new Api({ members: [{ nodeId: 'node' }] });
   api.store.seed({
+    config: [Config.create({ id: 'config', spec: { annotations: { name: 'c' } } } as never)],
     node: [node],
     service: [service],
     task: [aTaskOf(service, { id: 'task', nodeId: 'node' })],
@@ -23,7 +25,7 @@ function world(): Api {
 }
 
 /** Whole requests to begin from: what is cut out of them, or turned over in them, is the test. */
-const requests: readonly [method: keyof typeof wire.ControlService, bytes: Buffer][] = [
+const requests: [method: keyof typeof wire.ControlService, bytes: Buffer][] = [
   ['createService', encode(wire.CreateServiceRequest, { spec: rich() })],
   [
     'updateService',
@@ -75,6 +77,39 @@ const requests: readonly [method: keyof typeof wire.ControlService, bytes: Buffe
     }),
   ],
 ];
+
+requests.push(
+  [
+    'createNetwork',
+    encode(wire.CreateNetworkRequest, {
+      spec: {
+        annotations: { name: 'net', labels: { a: 'b' } },
+        driverConfig: { name: 'bridge' },
+        ipam: { configs: [{ subnet: '10.0.0.0/24', range: '10.0.0.0/25', gateway: 'fd00::1' }] },
+      },
+    }),
+  ],
+  ['listNetworks', encode(wire.ListNetworksRequest, { filters: { namePrefixes: ['n'] } })],
+  [
+    'createSecret',
+    encode(wire.CreateSecretRequest, {
+      spec: { annotations: { name: 's' }, data: Buffer.from('x'), driver: { name: 'd' } },
+    }),
+  ],
+  [
+    'listSecrets',
+    encode(wire.ListSecretsRequest, { filters: { names: ['s'], labels: { a: '' } } }),
+  ],
+  [
+    'updateConfig',
+    encode(wire.UpdateConfigRequest, {
+      configId: 'config',
+      configVersion: version,
+      spec: { annotations: { name: 'c', labels: { a: 'b' } }, data: Buffer.from('x') },
+    }),
+  ],
+  ['removeConfig', encode(wire.RemoveConfigRequest, { configId: 'config' })],
+);
 
 function encode(type: unknown, partial: unknown): Buffer {
   const codec = type as {
