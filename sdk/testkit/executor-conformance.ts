@@ -66,7 +66,7 @@ export function executorConformance(setup: ExecutorConformance): void {
   const failing = setup.skip !== undefined && process.env.CI === 'true';
   describe(`executor conformance: ${setup.name}`, { skip: failing ? false : setup.skip }, () => {
     let logs = new MemoryTaskLogs();
-    let opened: OpenExecutor | undefined;
+    let opened: Promise<OpenExecutor> | undefined;
     let events: ExecutorEvent[] = [];
     const used = new Set<string>();
 
@@ -76,15 +76,23 @@ export function executorConformance(setup: ExecutorConformance): void {
     });
     after(() => setup.tearDown?.());
 
-    const executor = async (): Promise<Executor> => {
-      opened ??= await reopen();
-      return opened.executor;
+    const open = async (): Promise<OpenExecutor> => {
+      const made = await setup.open(logs);
+      made.executor.events$.subscribe((event) => events.push(event));
+      return made;
     };
-    const reopen = async (): Promise<OpenExecutor> => {
-      await opened?.close();
-      opened = await setup.open(logs);
-      opened.executor.events$.subscribe((event) => events.push(event));
-      return opened;
+    const executor = async (): Promise<Executor> => {
+      opened ??= open();
+      return (await opened).executor;
+    };
+    const close = async (): Promise<void> => {
+      const last = opened;
+      opened = undefined;
+      await (await last)?.close();
+    };
+    const reopen = async (): Promise<void> => {
+      await close();
+      await executor();
     };
     const control = async (task: Task): Promise<TaskController> => {
       used.add(task.id);
@@ -109,8 +117,7 @@ export function executorConformance(setup: ExecutorConformance): void {
       const current = await executor();
       for (const id of used) await within(20_000, 'discard', current.discard(id));
       used.clear();
-      await opened?.close();
-      opened = undefined;
+      await close();
       logs = new MemoryTaskLogs();
       events = [];
     });
@@ -331,8 +338,7 @@ export function executorConformance(setup: ExecutorConformance): void {
       const controller = await run(task);
       await said(task, 'ready');
       const pid = (await controller.containerStatus())?.pid ?? 0;
-      await opened?.close();
-      opened = undefined;
+      await close();
       process.kill(pid, 'SIGTERM');
       await eventually('the process to end', () => !isRunning(pid));
       const adopted = await control(task);

@@ -1,0 +1,20 @@
+/** Which network a container lives in: the machine's own, or one with nothing but loopback. */
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+
+export type NetworkMode = 'host' | 'loopback';
+
+/** Throws when the task asks for a network that cannot be given: it would wait for peers in vain. */
+export function networkMode(task: Task): NetworkMode {
+  const names = task.networks.map(({ network }) => network?.spec?.annotations?.name ?? '');
+  const predefined = task.networks.every(
+    ({ network }) => network?.spec?.annotations?.labels['com.docker.swarm.predefined'] === 'true',
+  );
+  if (names.length === 0) return 'loopback';
+  if (names.length === 1 && names[0] === 'host' && predefined) return 'host';
+  throw new SwarmError(
+    'unimplemented',
+    'CONTAINERD_UNSUPPORTED',
+    `the containerd executor cannot attach a task to network ${names.join(', ')}; use the network "host" or none`,
+  );
+}

@@ -1,0 +1,171 @@
+/**
+ * The running side of one container: containerd's task. Knows what it learned itself and asks
+ * containerd only where it does not know, as after a restart of the agent.
+ */
+import type { Clock } from '@swarmkit/sdk/plugin/env';
+import { isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { TasksService } from '@swarmkit/sdk/wire/gen/containerd/services/tasks/v1/tasks';
+import type { Mount } from '@swarmkit/sdk/wire/gen/containerd/types/mount';
+import { Status } from '@swarmkit/sdk/wire/gen/containerd/types/task/task';
+import { SIGKILL } from '../../core/signals.js';
+import { startFailure } from '../../core/start-failure.js';
+import type { ContainerdConnection } from '../containerd/connection.js';
+import { isKind } from '../containerd/status.js';
+import type { ExitWatch } from './exit-watch.js';
+import { signalProcess } from './signal-process.js';
+
+export type ProcessState =
+  | { readonly kind: 'none' }
+  /** Made and waiting to be started. */
+  | { readonly kind: 'created'; readonly pid: number }
+  | { readonly kind: 'running'; readonly pid: number }
+  | { readonly kind: 'stopped'; readonly pid: number; readonly code: number };
+
+export interface Stdio {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly terminal: boolean;
+}
+
+/** runc create and start on a machine that is busy with a hundred others. */
+const START_TIMEOUT_MS = 120_000;
+/** For a killed process to be gone: longer only when the kernel is stuck in it. */
+const KILL_MS = 30_000;
+
+export class ContainerProcess {
+  private known: ProcessState | undefined;
+
+  constructor(
+    private readonly containerd: ContainerdConnection,
+    private readonly exits: ExitWatch,
+    private readonly clock: Clock,
+    readonly containerId: string,
+  ) {}
+
+  async state(): Promise<ProcessState> {
+    this.known ??= await this.look();
+    return this.known;
+  }
+
+  /** Nothing runs yet, and nobody needs to ask. */
+  assumeNone(): void {
+    this.known = { kind: 'none' };
+  }
+
+  /** Makes the process without letting it run. */
+  async create(rootfs: readonly Mount[], stdio: Stdio, image: string): Promise<void> {
+    this.exits.expect(this.ref);
+    try {
+      const { pid } = await this.containerd.unary(
+        TasksService.create,
+        {
+          containerId: this.containerId,
+          rootfs,
+          stdin: '',
+          ...stdio,
+          checkpoint: undefined,
+          options: undefined,
+          runtimePath: '',
+          taskApiAddress: '',
+          taskApiVersion: 0,
+        },
+        { timeoutMs: START_TIMEOUT_MS },
+      );
+      this.known = { kind: 'created', pid };
+    } catch (error) {
+      this.known = undefined;
+      this.exits.forget(this.ref);
+      throw asStartFailure(error, image);
+    }
+  }
+
+  async start(image: string): Promise<void> {
+    try {
+      const { pid } = await this.containerd.unary(
+        TasksService.start,
+        { containerId: this.containerId, execId: '' },
+        { timeoutMs: START_TIMEOUT_MS },
+      );
+      this.known = { kind: 'running', pid };
+      this.exits.started(this.ref);
+    } catch (error) {
+      this.known = undefined;
+      this.exits.forget(this.ref);
+      throw asStartFailure(error, image);
+    }
+  }
+
+  /** The exit code. Outlives the loss of containerd. */
+  async wait(signal: AbortSignal): Promise<number> {
+    const state = await this.state();
+    if (state.kind === 'stopped') return state.code;
+    const code = await this.exits.wait(this.ref, signal);
+    this.known = { kind: 'stopped', pid: state.kind === 'none' ? 0 : state.pid, code };
+    return code;
+  }
+
+  /** Sends `signal`, and after `graceMs` SIGKILL. Resolves when it has ended; at once when none runs. */
+  async stop(signal: number, graceMs: number, abort: AbortSignal): Promise<void> {
+    const state = await this.state();
+    if (state.kind === 'none' || state.kind === 'stopped') return;
+    await signalProcess(this.containerd, this.containerId, state.pid, signal);
+    if (signal !== SIGKILL) {
+      if (await this.endsWithin(graceMs, abort)) return;
+      await signalProcess(this.containerd, this.containerId, state.pid, SIGKILL);
+    }
+    if (await this.endsWithin(KILL_MS, abort)) return;
+    // Fails as unavailable when it is containerd that does not answer.
+    this.known = await this.look();
+    if (this.known.kind === 'none' || this.known.kind === 'stopped') return;
+    throw new SwarmError(
+      'deadline-exceeded',
+      'CONTAINERD_UNKILLABLE',
+      `process ${state.pid} of container ${this.containerId} did not end within ${KILL_MS / 1000} s of SIGKILL; the kernel holds it, often on a dead network disk`,
+    );
+  }
+
+  /** Kills it and removes what the runtime keeps for it. No error when there is nothing. */
+  async delete(abort: AbortSignal): Promise<void> {
+    await this.stop(SIGKILL, 0, abort);
+    const state = await this.state();
+    if (state.kind !== 'none')
+      await this.containerd.find(TasksService.delete, { containerId: this.containerId });
+    this.known = { kind: 'none' };
+    this.exits.forget(this.ref);
+  }
+
+  private async endsWithin(ms: number, abort: AbortSignal): Promise<boolean> {
+    const late = new AbortController();
+    const cancel = this.clock.after(ms, () => late.abort());
+    try {
+      await this.wait(AbortSignal.any([late.signal, abort]));
+      return true;
+    } catch (error) {
+      // Destroyed is ended, too.
+      if (isKind(error, 'not-found')) return true;
+      if (late.signal.aborted && !abort.aborted) return false;
+      throw error;
+    } finally {
+      cancel();
+    }
+  }
+
+  private async look(): Promise<ProcessState> {
+    const { containerId } = this;
+    const found = await this.containerd.find(TasksService.get, { containerId, execId: '' });
+    if (found?.process === undefined) return { kind: 'none' };
+    const { pid, status, exitStatus } = found.process;
+    if (status === Status.STOPPED) return { kind: 'stopped', pid, code: exitStatus };
+    return { kind: status === Status.CREATED ? 'created' : 'running', pid };
+  }
+
+  private get ref() {
+    return { containerId: this.containerId, execId: '' };
+  }
+}
+
+/** What runc refuses is the task's fault; what containerd cannot do now is not. */
+const asStartFailure = (error: unknown, image: string): unknown =>
+  isSwarmError(error) && error.code === 'CONTAINERD_REFUSED' && error.kind === 'unknown'
+    ? startFailure(error.message, image, error)
+    : error;

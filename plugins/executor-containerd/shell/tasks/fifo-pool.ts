@@ -1,0 +1,57 @@
+/**
+ * Named pipes for the output of containers. Node cannot make them, so the program mkfifo does, many in
+ * one go; each is then moved to where it is needed.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+
+const run = promisify(execFile);
+const BATCH = 64;
+
+export class FifoPool {
+  private readonly ready: string[] = [];
+  private filling: Promise<void> | undefined;
+  private number = 0;
+
+  /** What an earlier run left in `dir` is removed before the first use. */
+  constructor(private readonly dir: string) {}
+
+  /** Puts a new pipe at `path`, in the place of what was there. */
+  async put(path: string): Promise<void> {
+    let fifo = this.ready.pop();
+    while (fifo === undefined) {
+      this.filling ??= this.fill().finally(() => {
+        this.filling = undefined;
+      });
+      await this.filling;
+      fifo = this.ready.pop();
+    }
+    await rename(fifo, path);
+  }
+
+  private async fill(): Promise<void> {
+    if (this.number === 0) await rm(this.dir, { recursive: true, force: true });
+    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+    const paths = Array.from({ length: BATCH }, () => join(this.dir, `${++this.number}`));
+    try {
+      await run('mkfifo', ['-m', '0600', ...paths]);
+    } catch (error) {
+      throw new SwarmError(
+        'failed-precondition',
+        'CONTAINERD_FIFO',
+        `named pipes cannot be made in ${this.dir}: ${firstLine(error)}; is mkfifo (coreutils) installed?`,
+        { cause: error },
+      );
+    }
+    this.ready.push(...paths);
+  }
+}
+
+/** What mkfifo said first; execFile's own message repeats all its arguments. */
+const firstLine = (error: unknown): string => {
+  const said = (error as { stderr?: string }).stderr ?? '';
+  return (said.split('\n')[0] || messageOf(error)).trim();
+};

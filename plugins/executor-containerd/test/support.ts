@@ -1,0 +1,91 @@
+/** What the tests of this plugin share: an env with the real clock, and a running executor. */
+import { randomBytes, randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import type { ExecutorEvent } from '@swarmkit/sdk/contracts/executor';
+import type { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
+import type { Env, Random } from '@swarmkit/sdk/plugin/env';
+import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
+import { BUSYBOX_REFERENCE, buildBusyboxArchive } from '@swarmkit/sdk/testkit/busybox-image';
+import type { ContainerdFixture } from '@swarmkit/sdk/testkit/containerd-fixture';
+import { Subject } from 'rxjs';
+import { ContainerdConnection } from '../shell/containerd/connection.js';
+import { type ContainerdConfig, ContainerdExecutor } from '../shell/executor.js';
+import { importArchive } from '../shell/images/import-archive.js';
+
+const random: Random = {
+  next: () => randomInt(2 ** 32) / 2 ** 32,
+  int: (below) => randomInt(below),
+  bytes: (count) => randomBytes(count),
+  fork: () => random,
+};
+
+export const realEnv: Env = {
+  clock: {
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    after: (ms, run) => {
+      const timer = setTimeout(run, Math.max(0, ms));
+      return () => clearTimeout(timer);
+    },
+  },
+  random,
+  id: () => Array.from({ length: 25 }, () => randomInt(36).toString(36)).join(''),
+};
+
+export interface RecordedLog extends Logger {
+  readonly warnings: string[];
+}
+
+export function recordedLog(): RecordedLog {
+  const warnings: string[] = [];
+  const quiet = (): void => {};
+  const warn = (first: object | string, second?: string): void =>
+    void warnings.push(second ?? String(first));
+  return { warnings, debug: quiet, info: quiet, warn, error: warn };
+}
+
+export function eventChannel(): Channel<ExecutorEvent> {
+  const facts$ = new Subject<ExecutorEvent>();
+  return { name: 'events', dropped: 0, publish: (fact) => facts$.next(fact), facts$ };
+}
+
+export const configFor = (fixture: ContainerdFixture): ContainerdConfig => ({
+  address: fixture.address,
+  namespace: 'swarmkit',
+  snapshotter: 'overlayfs',
+  dir: join(fixture.dir, 'executor'),
+  runtime: 'io.containerd.runc.v2',
+});
+
+export function newExecutor(
+  fixture: ContainerdFixture,
+  logs: TaskLogs,
+  log: Logger = recordedLog(),
+): ContainerdExecutor {
+  const executor = new ContainerdExecutor(configFor(fixture), {
+    logs,
+    env: realEnv,
+    log,
+    events: eventChannel(),
+  });
+  executor.start();
+  return executor;
+}
+
+export function connect(fixture: ContainerdFixture): ContainerdConnection {
+  return new ContainerdConnection({ ...configFor(fixture), clock: realEnv.clock });
+}
+
+export async function importBusybox(
+  fixture: ContainerdFixture,
+  archive = buildBusyboxArchive(),
+): Promise<void> {
+  const connection = connect(fixture);
+  try {
+    await importArchive(connection, archive, { snapshotter: 'overlayfs', env: realEnv });
+  } finally {
+    connection.close();
+  }
+}
+
+export { BUSYBOX_REFERENCE };
