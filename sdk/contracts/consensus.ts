@@ -12,7 +12,9 @@ import { token } from '../plugin/token.js';
  * Errors: RAFT_NOT_LEADER (unavailable: nothing was proposed), RAFT_LOST_LEADERSHIP (unknown, text
  * `raft: failed to process the request: node lost leader status`: the entry may still commit),
  * RAFT_STOPPED, RAFT_TOO_LARGE (`raft: raft message is too large and can't be sent`), RAFT_BUSY
- * (resource-exhausted: too much uncommitted; try later).
+ * (resource-exhausted: too much uncommitted; try later), RAFT_DISK_FULL (resource-exhausted: leadership
+ * ends until there is room; the text says whether the entry was not appended or is held back and commits
+ * later), RAFT_CORRUPT (data-loss), RAFT_FOREIGN_LOG (failed-precondition).
  * One provider.
  */
 export interface Consensus {

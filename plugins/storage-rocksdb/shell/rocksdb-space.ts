@@ -18,7 +18,7 @@ import {
   FORMAT_KEY,
 } from './record.js';
 import { closed, corrupt, type Place, storageError } from './rocksdb-error.js';
-import { checkRoom } from './room.js';
+import { checkRoom, removeProbe } from './room.js';
 
 const FORMAT = Buffer.from('1');
 
@@ -156,6 +156,7 @@ export class RocksdbSpace implements Space {
 
 async function openEngine(place: Place): Promise<Engine> {
   try {
+    await removeProbe(place.folder);
     await checkLogs(place);
     const engine = await Engine.open(place.folder);
     try {

@@ -12,10 +12,14 @@ export async function checkRoom(folder: string): Promise<void> {
   let bytes = OPENING_BYTES;
   for (const name of await readdir(folder))
     if (name.endsWith('.log')) bytes += (await stat(join(folder, name))).size;
-  const probe = join(folder, 'room.tmp');
   try {
-    await writeFile(probe, Buffer.alloc(bytes), { flush: true });
+    await writeFile(probeIn(folder), Buffer.alloc(bytes), { flush: true });
   } finally {
-    await rm(probe, { force: true });
+    await removeProbe(folder);
   }
 }
+
+/** A process that was killed while it tried leaves its probe behind. */
+export const removeProbe = (folder: string): Promise<void> => rm(probeIn(folder), { force: true });
+
+const probeIn = (folder: string): string => join(folder, 'room.tmp');
