@@ -35,7 +35,7 @@ function rotated(
   tokens: JoinTokens,
   rotation: UpdateClusterRequest['rotation'],
 ): JoinTokens {
-  const fresh = (token: string) => withNewSecret(token, context.randomBytes(16));
+  const fresh = (token: string) => withNewSecret(token, context.tokenBytes(16));
   return {
     ...tokens,
     worker: rotation?.workerJoinToken === true ? fresh(tokens.worker) : tokens.worker,

@@ -9,8 +9,8 @@ export interface WriteContext {
   /** Wall clock, ms. */
   readonly now: number;
   id(): string;
-  /** Fit for tokens. */
-  randomBytes(count: number): Uint8Array;
+  /** Secret and unpredictable. */
+  tokenBytes(count: number): Uint8Array;
   readonly hooks: readonly AdmissionHook[];
 }
 

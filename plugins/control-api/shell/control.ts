@@ -33,7 +33,7 @@ export class Control {
         draft,
         now: env.clock.now(),
         id: () => env.id(),
-        randomBytes: (count) => env.random.bytes(count),
+        tokenBytes: (count) => env.random.bytes(count),
         hooks: hooks(),
       }),
     );
