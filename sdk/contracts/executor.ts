@@ -22,8 +22,11 @@ export interface Executor {
   describe(): Promise<NodeDescription>;
   /** Synchronous and without effects; refusals (`exec: unsupported runtime`) are thrown as SwarmError. */
   controller(task: Task, dependencies: Dependencies): TaskController;
-  /** Ids of all tasks that this runtime holds something for, running or not. */
-  existing(): Promise<readonly string[]>;
+  /**
+   * Ids of all tasks that this runtime holds something for, running or not; with `nodeId` only those of
+   * that node, since two nodes may share a runtime.
+   */
+  existing(nodeId?: string): Promise<readonly string[]>;
   /** Removes everything held for a task that has no controller any more. No error when there is nothing. */
   discard(taskId: string): Promise<void>;
   readonly events$: Observable<ExecutorEvent>;

@@ -94,8 +94,8 @@ export class DockerExecutor implements Executor {
     return controller;
   }
 
-  async existing(): Promise<readonly string[]> {
-    return [...(await this.engine.list()).keys()];
+  async existing(nodeId?: string): Promise<readonly string[]> {
+    return [...(await this.engine.list(nodeId)).keys()];
   }
 
   async discard(taskId: string): Promise<void> {
