@@ -14,10 +14,11 @@ export const scheduler = definePlugin({
   register(ctx) {
     ctx.provide(
       Reconcilers,
-      new Scheduler(
-        () => ctx.all(SchedulerFilters),
-        () => ctx.all(SchedulerScorers),
-      ),
+      new Scheduler({
+        filters: () => ctx.all(SchedulerFilters),
+        scorers: () => ctx.all(SchedulerScorers),
+        fault: (where, error) => ctx.fault(where, error),
+      }),
     );
   },
 });

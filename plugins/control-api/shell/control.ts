@@ -34,7 +34,7 @@ export class Control {
         now: env.clock.now(),
         id: () => env.id(),
         tokenBytes: (count) => env.random.bytes(count),
-        hooks: hooks(),
+        hooks: [...hooks()].sort((a, b) => (a.id < b.id ? -1 : 1)),
       }),
     );
   }

@@ -206,7 +206,7 @@ test('create: admission hooks see the service in order, change it, or refuse it'
       return { ...service, spec: aSpec({ annotations: { name } }) };
     },
   });
-  api = new Api({ hooks: [hook('one'), hook('two')] as never });
+  api = new Api({ hooks: [hook('two'), hook('one')] as never });
   const service = await created();
   assert.equal(service.spec?.annotations?.name, 'web-one-two');
   api = new Api({ hooks: [hook('three', true)] as never });

@@ -9,25 +9,48 @@ import type { Writer } from '@swarmkit/sdk/contracts/store';
 import { builtInFilters } from '../core/built-in-filters.js';
 import { type Policies, schedule } from '../core/schedule.js';
 import { builtInScorers } from '../core/scorers.js';
+import { guardedFilter, guardedScorer } from './guard.js';
+
+export interface Contributions {
+  /** Asked for once, at the first turn, when all contributors have started. */
+  readonly filters?: () => readonly SchedulerFilter[];
+  readonly scorers?: () => readonly SchedulerScorer[];
+  /** A contribution threw; told once a turn and contribution. */
+  readonly fault?: (where: string, error: unknown) => void;
+}
 
 /** The stage that the turn runs: the built-in filters and scorers together with everyone else's. */
 export class Scheduler implements Reconciler {
   readonly writer: Writer = { id: 'scheduler', writes: ['task.placement'] };
   readonly order = Ring.scheduler;
   private policies: Policies | undefined;
+  private readonly reported = new Set<string>();
 
-  /** The lists are asked for once, at the first turn, when all contributors have started. */
-  constructor(
-    private readonly filters: () => readonly SchedulerFilter[] = () => [],
-    private readonly scorers: () => readonly SchedulerScorer[] = () => [],
-  ) {}
+  constructor(private readonly contributions: Contributions = {}) {}
 
   reconcile(input: TurnInput): TurnResult {
-    this.policies ??= {
-      filters: inOrder([...builtInFilters, ...this.filters()]),
-      scorers: inOrder([...builtInScorers, ...this.scorers()]),
-    };
+    this.policies ??= this.gather();
+    this.reported.clear();
     return schedule(input, this.policies);
+  }
+
+  private gather(): Policies {
+    const { filters = () => [], scorers = () => [], fault } = this.contributions;
+    const report = (where: string, error: unknown): void => {
+      if (this.reported.has(where)) return;
+      this.reported.add(where);
+      fault?.(where, error);
+    };
+    return {
+      filters: inOrder([
+        ...builtInFilters,
+        ...filters().map((filter) => guardedFilter(filter, report)),
+      ]),
+      scorers: inOrder([
+        ...builtInScorers,
+        ...scorers().map((scorer) => guardedScorer(scorer, report)),
+      ]),
+    };
   }
 }
 

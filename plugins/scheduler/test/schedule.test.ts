@@ -102,7 +102,7 @@ test('what frees nothing makes the scheduler look at no waiting task', () => {
     passes: () => true,
     explain: () => '',
   };
-  const stage = new StageRunner(cluster.store, new Scheduler(() => [spy]));
+  const stage = new StageRunner(cluster.store, new Scheduler({ filters: () => [spy] }));
   stage.run();
   looked.length = 0;
   cluster.store.updateNow(user, (draft) =>
@@ -234,10 +234,7 @@ test('contributed filters and scorers take their place in the order', () => {
     order: 250,
     score: (_task: unknown, { node }: { node: { id: string } }) => (node.id === 'a' ? 1 : 0),
   };
-  const scheduler = new Scheduler(
-    () => [notC],
-    () => [likesB],
-  );
+  const scheduler = new Scheduler({ filters: () => [notC], scorers: () => [likesB] });
   new StageRunner(cluster.store, scheduler).run();
   assert.deepEqual(cluster.spread(ids), { b: 1 });
 });
@@ -257,7 +254,7 @@ test('each node is asked once a group, and once more when it took a task', () =>
     explain: () => '',
   };
   cluster.pending(cluster.service('web'), 30);
-  new StageRunner(cluster.store, new Scheduler(() => [counting])).run();
+  new StageRunner(cluster.store, new Scheduler({ filters: () => [counting] })).run();
   assert.equal(asked, 20 + 30);
 });
 
@@ -276,6 +273,47 @@ test('a filter that wants company is asked again when its company was placed', (
       node.activeTasksOf(leader.id) > 0,
     explain: () => 'nobody to follow',
   };
-  new StageRunner(cluster.store, new Scheduler(() => [company])).run();
+  new StageRunner(cluster.store, new Scheduler({ filters: () => [company] })).run();
   assert.deepEqual(cluster.spread([follows, leads]), { a: 2 });
+});
+
+test('a contributed filter that throws lets no node pass, and says so; others are placed', () => {
+  const cluster = new Cluster();
+  cluster.node('a');
+  const [bad = ''] = cluster.pending(cluster.service('bad'));
+  const [good = ''] = cluster.pending(cluster.service('good'));
+  const broken = {
+    id: 'acme',
+    order: 900,
+    applies: (task: { serviceId: string }) => task.serviceId === 'bad',
+    passes: () => {
+      throw new Error('out of order');
+    },
+    explain: (nodes: number) => `acme refused ${nodes} node`,
+  };
+  const faults: string[] = [];
+  const scheduler = new Scheduler({
+    filters: () => [broken],
+    fault: (where, error) => faults.push(`${where}: ${(error as Error).message}`),
+  });
+  new StageRunner(cluster.store, scheduler).run();
+  assert.equal(cluster.task(bad).status?.err, 'no suitable node (acme refused 1 node)');
+  assert.equal(cluster.task(good).nodeId, 'a');
+  assert.deepEqual(faults, ['filter acme: out of order']);
+});
+
+test('a contributed scorer that gives no number has no say', () => {
+  const cluster = new Cluster();
+  cluster.node('a');
+  cluster.node('b');
+  cluster.running(cluster.service('other'), 'a');
+  const ids = cluster.pending(cluster.service('web'));
+  const faults: string[] = [];
+  const scheduler = new Scheduler({
+    scorers: () => [{ id: 'acme', order: 1, score: () => Number.NaN }],
+    fault: (where) => faults.push(where),
+  });
+  new StageRunner(cluster.store, scheduler).run();
+  assert.deepEqual(cluster.spread(ids), { b: 1 });
+  assert.deepEqual(faults, ['scorer acme']);
 });
