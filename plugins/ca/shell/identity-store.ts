@@ -111,9 +111,7 @@ export class IdentityStore {
     try {
       if (block === undefined) throw new Error('there is no key in it');
       const key = createPrivateKey(writePem(block.type, block.der));
-      this.headers = block.headers.has('kek-version')
-        ? block.headers
-        : new Map([...this.headers, ...block.headers]);
+      this.headers = new Map([...this.headers, ...block.headers]);
       return key;
     } catch (error) {
       throw this.stateError('swarm-node.key', 'is not a PEM private key', error);

@@ -84,6 +84,17 @@ test('another library reads what was meant, in a root', () => {
   assert.equal(readPem(root.keyPem)[0]?.type, 'EC PRIVATE KEY');
 });
 
+test('a root that lives beyond 2049 says so in the other form of time', () => {
+  const { root } = authorityWithRoot(Date.UTC(2045, 0, 1));
+  const certificate = new x509.X509Certificate(root.certificatePem);
+  assert.equal(certificate.notBefore.getUTCFullYear(), 2044);
+  assert.equal(certificate.notAfter.getUTCFullYear(), 2064);
+  assert.equal(
+    Date.parse(new X509Certificate(root.certificatePem).validTo),
+    certificate.notAfter.getTime(),
+  );
+});
+
 test('another library reads what was meant, in a node certificate', async () => {
   const now = Date.UTC(2026, 5, 1, 10, 20, 40);
   const { authority, root } = authorityWithRoot(now);
@@ -199,7 +210,8 @@ test('requests that prove nothing are refused', (t) => {
   const [mine, theirs] = [generateKey(), generateKey()];
   const forged = createCsr({ publicKey: theirs.publicKey, privateKey: mine.privateKey });
   const certificate = authorityWithRoot().root.certificatePem;
-  for (const bad of ['', 'x', weak, ed, forged, certificate, `${forged}${'x'.repeat(70_000)}`])
+  const long = `${createCsr(mine)}${'x'.repeat(70_000)}`;
+  for (const bad of ['', 'x', weak, ed, forged, certificate, long])
     assert.throws(() => publicKeyOfCsr(bad), { kind: 'invalid-argument', code: 'CA_CSR' });
 });
 

@@ -120,10 +120,7 @@ export class Server implements RpcServer {
 
   private shutDown(server: GrpcServer): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.options.clock.after(GRACE_MS, () => {
-        server.forceShutdown();
-        resolve();
-      });
+      const cancel = this.options.clock.after(GRACE_MS, resolve);
       server.tryShutdown(() => {
         cancel();
         resolve();

@@ -192,6 +192,24 @@ test('send waits while the peer does not read, and is refused when the peer goes
   assert.equal((refused as SwarmError).kind, 'cancelled');
 });
 
+test('a handler that does not wait for send harms nobody but itself', async (t) => {
+  const { server, connection } = await startServer(t);
+  let refused: unknown;
+  mount(server, {
+    down: {
+      serverStream: async (_request, call, send) => {
+        for (let i = 0; i < 100; i++) void send('x'.repeat(10_000));
+        await once(call.signal, 'abort');
+        void send('too late');
+        refused = await send('too late').catch((error: unknown) => error);
+      },
+    },
+  });
+  for await (const _first of connection.serverStream(ProbeService.down, '-')) break;
+  await until(() => refused !== undefined, 'the end of the call');
+  assert.equal((refused as SwarmError).kind, 'cancelled');
+});
+
 test('requests stream up, and the answer may come before they end', async (t) => {
   const { server, connection } = await startServer(t);
   mount(server, {

@@ -5,8 +5,11 @@ import { existsSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { connectControlSocket } from '@swarmkit/sdk/client/connection';
 import { HealthService } from '@swarmkit/sdk/wire/gen/swarmkit/health';
+import type { Peer } from '@swarmkit/sdk/contracts/rpc';
+import { listenOnPort } from '../shell/listener.js';
 import { Server } from '../shell/server.js';
 import { logInto, realClock, sharedPki, startServer, tempDir, until } from './harness.js';
 import { ProbeService } from './probe-service.js';
@@ -89,6 +92,23 @@ test('an address in use, a bad one and a foreign one are told apart', async (t) 
       kind: 'invalid-argument',
       code: 'RPC_BAD_ADDRESS',
     });
+});
+
+test('a peer is forgotten when its connection closes', async (t) => {
+  const { identity } = await sharedPki();
+  const peers = new Map<string, Peer>();
+  const listener = await listenOnPort('127.0.0.1:0', peers, {
+    identity,
+    log: logInto([]),
+    accept: () => undefined,
+  });
+  t.after(() => listener.close());
+  const port = Number(listener.endpoint.address.split(':')[1]);
+  const socket = connectTls({ port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+  await until(() => peers.size === 1, 'the peer is known');
+  assert.deepEqual([...peers.keys()], [[...peers.values()][0]?.address]);
+  socket.destroy();
+  await until(() => peers.size === 0, 'the peer is forgotten');
 });
 
 test('a start that fails half-way is taken down by stop', async (t) => {
