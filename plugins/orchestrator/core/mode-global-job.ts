@@ -17,9 +17,11 @@ export const globalJob: Mode = {
   judge(table, task) {
     if (!isOfIteration(table.service, task)) return 'keep';
     const node = table.nodeOf(task);
-    if (node !== undefined && !isUsable(node) && observedState(task) < TaskState.COMPLETE)
-      return 'stop';
-    return observedState(task) > TaskState.COMPLETE ? 'restart' : 'keep';
+    // What is done stays done, and a slot goes with its node, see `retireWithNode`.
+    if (node === undefined || observedState(task) === TaskState.COMPLETE) return 'keep';
+    if (!isUsable(node)) return 'stop';
+    if (observedState(task) < TaskState.COMPLETE) return 'keep';
+    return isPaused(node) ? 'stop' : 'restart';
   },
 
   shape(table) {

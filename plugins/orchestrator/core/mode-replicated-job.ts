@@ -20,7 +20,7 @@ export const replicatedJob: Mode = {
   shape(table) {
     const mode = table.service.spec?.mode;
     const job = mode?.$case === 'replicatedJob' ? mode.value : undefined;
-    retireFormerTasks(table, (task) => observedState(task) <= TaskState.RUNNING);
+    retireFormerTasks(table, isUnfinished);
     const taken = new Set<bigint>();
     let running = 0;
     for (const slot of table.slots) {
@@ -40,6 +40,10 @@ export const replicatedJob: Mode = {
     return [];
   },
 };
+
+/** What ended stays as it is, unless it still waits for a restart. */
+const isUnfinished = (task: Task): boolean =>
+  observedState(task) <= TaskState.RUNNING || task.desiredState === TaskState.READY;
 
 /**
  * given-up: its last task failed and may not be restarted; the slot stays as it is, since making it

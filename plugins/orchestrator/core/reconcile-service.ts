@@ -1,4 +1,4 @@
-/** All that one service needs, in one pass: what ended, which slots, which spec, who may start. */
+/** All that one service needs, in one pass: which spec, what ended, which slots, who may start. */
 import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { Mode } from './mode.js';
@@ -9,6 +9,7 @@ import { replicatedJob } from './mode-replicated-job.js';
 import { letGo, restart } from './restart.js';
 import { SlotTable } from './slot-table.js';
 import { update } from './update.js';
+import { stopForFailures } from './update-failure.js';
 import type { World } from './world.js';
 
 const modes = { replicated, global, replicatedJob, globalJob } as const;
@@ -16,13 +17,13 @@ const modes = { replicated, global, replicatedJob, globalJob } as const;
 export function reconcileService(world: World, service: Service): void {
   const name = service.spec?.mode?.$case;
   if (name === undefined) return;
-  const table = new SlotTable(world, service);
-  repair(table, modes[name]);
-  const slots = modes[name].shape(table);
-  const step = update(table, slots);
+  const mode = modes[name];
+  let table = new SlotTable(world, service);
+  // At most twice: a rollback, and a rollback that fails as well.
+  while (stopForFailures(table)) table = new SlotTable(world, table.service);
+  repair(table, mode);
+  update(table, mode.shape(table));
   letGo(table);
-  // A rollback brought the previous spec back. It cannot do that twice.
-  if (step === 'again') reconcileService(world, table.service);
 }
 
 function repair(table: SlotTable, mode: Mode): void {

@@ -28,6 +28,11 @@ export const earliestLetGoAt = (task: Task, now: number): number =>
  * image is missing.
  */
 export function restart(table: SlotTable, slot: Slot, task: Task): void {
+  // Start-first: the slot has a younger task already.
+  if (table.live(slot).at(-1)?.id !== task.id) {
+    table.raise(slot, task, TaskState.SHUTDOWN);
+    return;
+  }
   if (task.desiredState === TaskState.READY) {
     const at = letGoAt(table, slot, task);
     if (at > table.world.now) {
@@ -47,8 +52,7 @@ export function letGo(table: SlotTable): void {
       if (task.desiredState !== TaskState.READY) continue;
       const at = letGoAt(table, slot, task);
       if (at > table.world.now) table.world.wakeAt(at);
-      // One that ended already is for `restart`.
-      else if (observedState(task) <= table.goal) table.raise(slot, task, table.goal);
+      else table.raise(slot, task, table.goal);
     }
 }
 
@@ -57,8 +61,9 @@ function letGoAt(table: SlotTable, slot: Slot, task: Task): number {
   const { now } = table.world;
   const made = createdAt(task, now);
   const older = slot.tasks.slice(0, slot.tasks.indexOf(task));
-  const rested = endOf(made, delayMs(table, task, older.at(-1)), now);
-  const stopping = older.some((other) => isStopping(table, other));
+  const stopped = older.filter((other) => !table.isLive(other));
+  const rested = endOf(made, delayMs(table, task, stopped.at(-1)), now);
+  const stopping = stopped.some((other) => isStopping(table, other));
   return stopping ? Math.max(rested, endOf(made, STOP_WAIT_MS, now)) : rested;
 }
 
@@ -73,9 +78,8 @@ function delayMs(table: SlotTable, task: Task, before: Task | undefined): number
   return paced ? restartDelayMs(task) : 0;
 }
 
-/** Told to stop, and maybe still there. What was never on a node, or is on a dead one, is not. */
+/** Of those told to stop: maybe still there. What was never on a node, or is on a dead one, is not. */
 const isStopping = (table: SlotTable, task: Task): boolean =>
-  !table.isLive(task) &&
   observedState(task) >= TaskState.ASSIGNED &&
   observedState(task) <= TaskState.RUNNING &&
   !isGone(table.nodeOf(task));

@@ -16,11 +16,9 @@ export interface Slot {
 export const createdAt = (task: Task, now: number): number =>
   timestampToMs(task.meta?.createdAt) ?? now;
 
-/** Oldest first. Of two made in the same instant the live one is the younger. */
+/** Oldest first. No two tasks of a slot are made in one run, so equal times are as good as unheard of. */
 export const byAge = (a: Task, b: Task): number =>
-  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) ||
-  b.desiredState - a.desiredState ||
-  (a.id < b.id ? -1 : 1);
+  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) || (a.id < b.id ? -1 : 1);
 
 export const isSameVersion = (a: Task, b: Task): boolean =>
   a.specVersion?.index === b.specVersion?.index;

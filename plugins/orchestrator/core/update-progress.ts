@@ -43,17 +43,13 @@ const attemptOf = (table: SlotTable, task: Task): Attempt => ({
   ofThisUpdate: isOfThisUpdate(table, task),
 });
 
-/** Two readings of the clock in one turn may be this far apart; far less than an update takes. */
-const CLOCK_SLACK_MS = 1000;
-
-/** The version alone does not tell: a rollback brings an old one back. */
-function isOfThisUpdate(table: SlotTable, task: Task): boolean {
-  const startedAt = timestampToMs(table.service.updateStatus?.startedAt) ?? 0;
-  return (
-    task.specVersion?.index === table.service.specVersion?.index &&
-    createdAt(task, table.world.now) + CLOCK_SLACK_MS >= startedAt
-  );
-}
+/**
+ * The clock of a run is read before the store stamps what the run makes, so what an update makes is
+ * never older than its start.
+ */
+const isOfThisUpdate = (table: SlotTable, task: Task): boolean =>
+  createdAt(task, table.world.now) >=
+  (timestampToMs(table.service.updateStatus?.startedAt) ?? Number.POSITIVE_INFINITY);
 
 function settledAt(table: SlotTable, task: Task): number | undefined {
   if (observedState(task) < TaskState.RUNNING && table.isLive(task)) return undefined;

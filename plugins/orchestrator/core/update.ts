@@ -1,51 +1,33 @@
 /**
  * Moves a service to its present spec, slot by slot: never more than `parallelism` under way, a rest
- * after each, a watch over the new tasks, and a stop or a way back when too many of them fail. One step
- * of a state machine a run; where it stands is read from the tasks and the update status alone, so a
- * new leader goes on where the old one was.
+ * after each, and a watch over the new tasks before it is called complete. One step of a state machine
+ * a run; where it stands is read from the tasks and the update status alone, so a new leader goes on
+ * where the old one was. What stops it half way is in `update-failure`.
  */
 import { observedState } from '@swarmkit/sdk/model/task';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import {
-  TaskState,
-  UpdateConfig_FailureAction,
-  UpdateConfig_UpdateOrder,
-} from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { TaskState, UpdateConfig_UpdateOrder } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
 import { type UpdatePolicy, updatePolicy } from './update-policy.js';
-import { failedWhileWatched, progressOf, type SlotProgress } from './update-progress.js';
-import {
-  finished,
-  isPausedUpdate,
-  isRollback,
-  isUpdating,
-  pausedBy,
-  rolledBackBy,
-  started,
-} from './update-status.js';
+import { progressOf, type SlotProgress } from './update-progress.js';
+import { finished, isPausedUpdate, isUpdating, started } from './update-status.js';
 import { endOf } from './world.js';
 
-/** `again`: the service has another spec now and wants to be looked at anew. */
-export type UpdateStep = 'done' | 'again';
-
-export function update(table: SlotTable, slots: readonly Slot[]): UpdateStep {
+/** `slots` are those that should be up to date. */
+export function update(table: SlotTable, slots: readonly Slot[]): void {
   const policy = updatePolicy(table.service);
   // Also in a pause: what is under way is brought to its end.
   for (const slot of slots) dropSurplus(table, slot, policy.order);
-  if (isPausedUpdate(table.service)) return 'done';
+  if (isPausedUpdate(table.service)) return;
 
+  const progress = () => slots.map((slot) => progressOf(table, slot));
   if (!isUpdating(table.service)) {
-    if (!slots.some((slot) => progressOf(table, slot).outdated)) return 'done';
+    if (!progress().some((each) => each.outdated)) return;
     table.updateService({ updateStatus: started(table.world.now) });
   }
-  const progress = slots.map((slot) => progressOf(table, slot));
-  const failed = tooManyFailures(table, policy, progress);
-  if (failed !== undefined) return stopFor(table, policy, failed);
-  const outdated = progress.filter((each) => each.outdated);
-  if (outdated.length === 0) finishWhenWatched(table, policy, progress);
-  else startNext(table, policy, progress, outdated);
-  return 'done';
+  startNext(table, policy, progress());
+  finishWhenWatched(table, policy, progress());
 }
 
 /**
@@ -75,8 +57,9 @@ function startNext(
   table: SlotTable,
   policy: UpdatePolicy,
   progress: readonly SlotProgress[],
-  outdated: readonly SlotProgress[],
 ): void {
+  const outdated = progress.filter((each) => each.outdated);
+  if (outdated.length === 0) return;
   const { now } = table.world;
   let free = policy.parallelism;
   for (const { attempt } of progress) {
@@ -99,16 +82,15 @@ function startNext(
 
 /** The new task comes first, so that the slot is never empty. `letGo` says when it may start. */
 function replace(table: SlotTable, slot: Slot, order: UpdateConfig_UpdateOrder): void {
-  const old = table.live(slot);
-  if (order === UpdateConfig_UpdateOrder.START_FIRST) {
-    table.create(slot.name, table.goal);
-    return;
-  }
-  table.create(slot.name, TaskState.READY);
-  for (const task of old) table.raise(slot, task, TaskState.SHUTDOWN);
+  const old = [...table.live(slot)].sort((a, b) => advance(b) - advance(a));
+  const startFirst = order === UpdateConfig_UpdateOrder.START_FIRST;
+  table.create(slot.name, startFirst ? table.goal : TaskState.READY);
+  // Start-first keeps one old task, and none that still waited for its own start.
+  const kept = startFirst ? old.find((task) => task.desiredState === table.goal) : undefined;
+  for (const task of old) if (task !== kept) table.raise(slot, task, TaskState.SHUTDOWN);
 }
 
-/** The update is over when every task it made has settled and been watched. */
+/** The update is over when nothing is outdated and every task it made has settled and been watched. */
 function finishWhenWatched(
   table: SlotTable,
   policy: UpdatePolicy,
@@ -116,52 +98,14 @@ function finishWhenWatched(
 ): void {
   const { now } = table.world;
   let watchedUntil = now;
-  for (const { attempt } of progress) {
+  for (const { attempt, outdated } of progress) {
+    if (outdated) return;
     if (attempt === undefined || !attempt.ofThisUpdate) continue;
     if (attempt.settledAt === undefined) return;
     watchedUntil = Math.max(watchedUntil, endOf(attempt.settledAt, policy.monitorMs, now));
   }
   if (watchedUntil > now) table.world.wakeAt(watchedUntil);
   else table.updateService({ updateStatus: finished(table.service, now) });
-}
-
-/** The id of the task that broke the ratio; undefined while it holds. */
-function tooManyFailures(
-  table: SlotTable,
-  policy: UpdatePolicy,
-  progress: readonly SlotProgress[],
-): string | undefined {
-  if (policy.failureAction === UpdateConfig_FailureAction.CONTINUE) return undefined;
-  let failures = 0;
-  let total = 0;
-  let last: { readonly id: string; readonly at: number } | undefined;
-  for (const { attempt, outdated } of progress) {
-    const ours = attempt?.ofThisUpdate === true ? attempt : undefined;
-    if (outdated || ours !== undefined) total += 1;
-    if (ours?.settledAt === undefined) continue;
-    if (!failedWhileWatched(ours, policy.monitorMs, table.world.now)) continue;
-    failures += 1;
-    if (last === undefined || ours.settledAt > last.at)
-      last = { id: ours.task.id, at: ours.settledAt };
-  }
-  // The ratio is a 32-bit float on the wire, and 1/10 must equal 0.1.
-  return failures > 0 && Math.fround(failures / total) > policy.maxFailureRatio
-    ? last?.id
-    : undefined;
-}
-
-function stopFor(table: SlotTable, policy: UpdatePolicy, taskId: string): UpdateStep {
-  const { now } = table.world;
-  // The way back is taken once: a rollback that fails too, or has nowhere to go, waits for a person.
-  if (policy.failureAction === UpdateConfig_FailureAction.ROLLBACK && !isRollback(table.service)) {
-    const previous = rolledBackBy(table.service, taskId, now);
-    if (previous !== undefined) {
-      table.updateService(previous);
-      return 'again';
-    }
-  }
-  table.updateService({ updateStatus: pausedBy(table.service, taskId, now) });
-  return 'done';
 }
 
 const runs = (table: SlotTable, slot: Slot): boolean =>

@@ -10,6 +10,7 @@ export class World {
   readonly draft: Draft;
   /** Wall clock, ms. */
   readonly now: number;
+  /** For new tasks. */
   readonly id: () => string;
   private earliest: number | undefined;
   private allNodes: readonly Node[] | undefined;

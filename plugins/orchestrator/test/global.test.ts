@@ -96,6 +96,18 @@ test('a deleted task is made again, as that of a replicated service is', () => {
   assert.equal(count(swarm, 'a'), 1);
 });
 
+test('a task that failed while it waited is not waited for on a node that is paused', () => {
+  const swarm = running();
+  swarm.fail(swarm.onNode('agent', 'a')[0]!);
+  swarm.run();
+  swarm.observe(swarm.onNode('agent', 'a')[0]!.id, TaskState.REJECTED);
+  swarm.run();
+  assert.equal(count(swarm, 'a'), 1);
+  swarm.setAvailability('a', NodeSpec_Availability.PAUSE);
+  swarm.run();
+  assert.equal(count(swarm, 'a'), 0);
+});
+
 test('a failed task is replaced by its policy; with NONE it waits for another spec', () => {
   const swarm = running({ task: { restart: at0 } });
   const [failed] = swarm.onNode('agent', 'a');
@@ -177,6 +189,19 @@ test('updates go node by node, and leave out paused nodes', () => {
   swarm.setAvailability('b', NodeSpec_Availability.ACTIVE);
   swarm.run();
   assert.equal(updated().length, 3);
+});
+
+test('nodes that an update cannot reach do not water down its failures', () => {
+  const update = { parallelism: 0n, maxFailureRatio: 0.4 };
+  const swarm = running({ update, task: { restart: at0 } }, 'a', 'b', 'c', 'd');
+  swarm.now += 60_000;
+  swarm.setNodeState('c', NodeStatus_State.DOWN);
+  swarm.setNodeState('d', NodeStatus_State.DOWN);
+  swarm.setImage('agent', 'busybox:2');
+  swarm.run();
+  swarm.fail(swarm.onNode('agent', 'a')[0]!);
+  swarm.run();
+  assert.equal(swarm.updateState('agent'), 'PAUSED');
 });
 
 test('the service gone, its tasks go', () => {

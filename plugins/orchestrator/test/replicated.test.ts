@@ -143,6 +143,17 @@ test('a slot in the middle of a start-first update goes before one that stands',
   assert.deepEqual(swarm.slots('web'), [2]);
 });
 
+test('history of slots that are not wanted any more is to be removed', () => {
+  const swarm = new Swarm('a');
+  const service = swarm.addService('web', replicas(1));
+  const ended = { desiredState: TaskState.SHUTDOWN, status: { state: TaskState.FAILED } };
+  swarm.store.seed({
+    task: [aTaskOf(service), aTaskOf(service, { id: 'old', slot: 5n, ...ended })],
+  });
+  swarm.run();
+  assert.equal(swarm.task('old').desiredState, TaskState.REMOVE);
+});
+
 test('scaled down tasks that still run are left to stop in peace', () => {
   const swarm = new Swarm('a');
   swarm.addService('web', replicas(3));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { durationFromMs } from '@swarmkit/sdk/model/time';
+import { durationFromMs, timestampFromMs } from '@swarmkit/sdk/model/time';
 import type { Partially } from '@swarmkit/sdk/testkit/fixtures';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
@@ -11,8 +11,9 @@ import {
   type UpdateConfig,
   UpdateConfig_FailureAction as Action,
   UpdateConfig_UpdateOrder as Order,
+  UpdateStatus_UpdateState,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { imageOf, replicas, Swarm, withTask } from './swarm.js';
+import { imageOf, replicas, Swarm, withImage, withTask } from './swarm.js';
 
 const NEW = 'busybox:2';
 const MONITOR_MS = 5000;
@@ -172,6 +173,27 @@ test('start-first: when the restart of a failed new task runs, the old one stops
   assert.equal(swarm.live('web').length, 1);
 });
 
+test('start-first: an old task that fails while the new one starts is not replaced', () => {
+  const swarm = running({ order: Order.START_FIRST }, { count: 1 });
+  const old = swarm.inSlot('web', 1);
+  begin(swarm);
+  swarm.fail(old);
+  swarm.run();
+  assert.equal(swarm.task(old.id).desiredState, TaskState.SHUTDOWN);
+  assert.equal(swarm.tasks('web').length, 2);
+});
+
+test('start-first: an old task that never started is not kept', () => {
+  const swarm = running({ order: Order.START_FIRST }, { count: 1 });
+  swarm.fail(swarm.inSlot('web', 1));
+  swarm.run();
+  const waiting = swarm.inSlot('web', 1);
+  assert.equal(waiting.desiredState, TaskState.READY);
+  swarm.now += 1;
+  begin(swarm);
+  assert.equal(swarm.task(waiting.id).desiredState, TaskState.SHUTDOWN);
+});
+
 test('what does not run is replaced first', () => {
   const swarm = running({}, { count: 4 });
   const third = swarm.inSlot('web', 3);
@@ -321,14 +343,15 @@ test('failure: what fails after it was watched is for the restart policy alone',
 
 test('failure: up to the ratio is borne, more is not', () => {
   const swarm = running(
-    { failureAction: Action.PAUSE, parallelism: 1n, maxFailureRatio: Math.fround(0.1) },
-    { count: 10, task: { restart: { condition: Condition.NONE } } },
+    // As it comes off the wire: a 32-bit float, here a little less than 5/6.
+    { failureAction: Action.PAUSE, parallelism: 0n, maxFailureRatio: Math.fround(5 / 6) },
+    { count: 6, task: { restart: { condition: Condition.NONE } } },
   );
   begin(swarm);
+  for (const task of made(swarm).slice(1)) swarm.fail(task);
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'UPDATING');
   swarm.fail(made(swarm)[0]!);
-  swarm.settle();
-  assert.equal(swarm.updateState('web'), 'UPDATING', '1 of 10 is 0.1');
-  swarm.fail(made(swarm)[3]!);
   swarm.run();
   assert.equal(swarm.updateState('web'), 'PAUSED');
 });
@@ -406,6 +429,59 @@ test('failure, rollback that fails too: it pauses, or goes on where it was told 
     assert.equal(swarm.updateState('web'), state);
     assert.ok(made(swarm, old).length - before <= 1, 'each slot is tried once');
   }
+});
+
+test('failure, rollback: what failed in an earlier update does not count', () => {
+  const action = { failureAction: Action.ROLLBACK, parallelism: 2n };
+  const swarm = running(action, { count: 2, rollback: { parallelism: 1n } });
+  swarm.updateService('web', (spec) => ({
+    ...withImage(spec, 'busybox:1'),
+    update: { ...spec.update!, failureAction: Action.CONTINUE },
+  }));
+  swarm.run();
+  // Slot 2 fails once on its way to the spec that will be the previous one.
+  swarm.fail(swarm.inSlot('web', 2));
+  swarm.advance(10_000);
+  swarm.settle();
+  swarm.advance(MONITOR_MS);
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+  swarm.advance(60_000);
+  swarm.updateService('web', (spec) => ({
+    ...withImage(spec, NEW),
+    update: { ...spec.update!, failureAction: Action.ROLLBACK, parallelism: 1n },
+  }));
+  swarm.run();
+  swarm.fail(made(swarm)[0]!);
+  swarm.settle();
+  swarm.advance(MONITOR_MS);
+  assert.equal(swarm.updateState('web'), 'ROLLBACK_COMPLETED');
+});
+
+test('failure, rollback that a person asked for: it pauses, and does not roll forward again', () => {
+  const swarm = running({}, { count: 2, rollback: { failureAction: Action.ROLLBACK } });
+  begin(swarm);
+  swarm.settle();
+  swarm.advance(MONITOR_MS);
+  swarm.write((draft) => {
+    const service = draft.get('service', 'web')!;
+    return draft.update('service', {
+      ...service,
+      spec: service.previousSpec,
+      specVersion: service.previousSpecVersion,
+      previousSpec: service.spec,
+      previousSpecVersion: service.specVersion,
+      updateStatus: {
+        state: UpdateStatus_UpdateState.ROLLBACK_STARTED,
+        startedAt: timestampFromMs(swarm.now),
+        completedAt: undefined,
+        message: 'manually requested rollback',
+      },
+    });
+  });
+  swarm.run();
+  swarm.fail(swarm.inSlot('web', 1));
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'ROLLBACK_PAUSED');
 });
 
 test('failure, rollback without a previous spec: it pauses', () => {

@@ -1,0 +1,54 @@
+/**
+ * Too many failures of new tasks stop an update, or take the service back to its previous spec. Judged
+ * before anything else in a run, so that nothing more is made under a spec that is given up.
+ */
+import { UpdateConfig_FailureAction } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { isUsable } from './node-fitness.js';
+import type { Slot } from './slot.js';
+import type { SlotTable } from './slot-table.js';
+import { type UpdatePolicy, updatePolicy } from './update-policy.js';
+import { failedWhileWatched, progressOf } from './update-progress.js';
+import { isRollback, isUpdating, pausedBy, rolledBackBy } from './update-status.js';
+
+/** True where the service was changed, and has to be looked at anew. */
+export function stopForFailures(table: SlotTable): boolean {
+  if (!isUpdating(table.service)) return false;
+  const policy = updatePolicy(table.service);
+  if (policy.failureAction === UpdateConfig_FailureAction.CONTINUE) return false;
+  const taskId = tooManyFailures(table, policy);
+  if (taskId === undefined) return false;
+  const { now } = table.world;
+  // The way back is taken once: a rollback that fails too, or has nowhere to go, waits for a person.
+  const back =
+    policy.failureAction === UpdateConfig_FailureAction.ROLLBACK && !isRollback(table.service)
+      ? rolledBackBy(table.service, taskId, now)
+      : undefined;
+  table.updateService(back ?? { updateStatus: pausedBy(table.service, taskId, now) });
+  return true;
+}
+
+/** The id of the task that broke the ratio; undefined while it holds. */
+function tooManyFailures(table: SlotTable, policy: UpdatePolicy): string | undefined {
+  let failures = 0;
+  let total = 0;
+  let last: { readonly id: string; readonly at: number } | undefined;
+  for (const slot of table.slots) {
+    if (!isInReach(table, slot)) continue;
+    const { attempt, outdated } = progressOf(table, slot);
+    const ours = attempt?.ofThisUpdate === true ? attempt : undefined;
+    if (outdated || ours !== undefined) total += 1;
+    if (ours?.settledAt === undefined) continue;
+    if (!failedWhileWatched(ours, policy.monitorMs, table.world.now)) continue;
+    failures += 1;
+    if (last === undefined || ours.settledAt > last.at)
+      last = { id: ours.task.id, at: ours.settledAt };
+  }
+  // The ratio is a 32-bit float on the wire, and 1/10 must equal 0.1.
+  return failures > 0 && Math.fround(failures / total) > policy.maxFailureRatio
+    ? last?.id
+    : undefined;
+}
+
+/** The update will never come to what a global service left on nodes that are gone. */
+const isInReach = (table: SlotTable, { name }: Slot): boolean =>
+  name.nodeId === '' || isUsable(table.world.node(name.nodeId));
