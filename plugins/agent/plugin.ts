@@ -3,11 +3,12 @@ import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import { RpcClient } from '@swarmkit/sdk/contracts/rpc';
 import { Storage } from '@swarmkit/sdk/contracts/storage';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
-import { Agent, type AgentConfig } from './shell/agent.js';
+import { Agent, type AgentConfig, defaultHeavyLimit } from './shell/agent.js';
 
-const running = new WeakMap<Context<AgentConfig>, Agent>();
+/** Drives this node's tasks from assigned to finished, as the managers want them. */
 
-/** Drives this node's tasks from assigned to finished, and tells managers how far they got. */
+const agents = new WeakMap<Context<AgentConfig>, Agent>();
+
 export const agent = definePlugin<AgentConfig>({
   id: 'agent',
   version: '0.1.0',
@@ -18,38 +19,50 @@ export const agent = definePlugin<AgentConfig>({
   config: {
     type: 'object',
     properties: {
-      hostname: { type: 'string', description: "this node's name; default: the machine's" },
-      controlSocket: { type: 'string', description: 'control socket of a manager on this node' },
+      hostname: { type: 'string', minLength: 1, description: "default: the machine's" },
       managers: {
         type: 'array',
-        items: { type: 'string' },
-        description: 'addresses of managers to begin with',
+        items: { type: 'string', minLength: 1 },
+        description: 'host:port of managers to join by',
+      },
+      controlSocket: {
+        type: 'string',
+        minLength: 1,
+        description: "path of this node's own control socket",
+      },
+      heavyLimit: {
+        type: 'integer',
+        minimum: 1,
+        default: defaultHeavyLimit,
+        description: 'tasks prepared or started at once',
       },
     },
   },
 
   async start(ctx) {
-    const service = new Agent({
+    const identity = ctx.get(NodeIdentity);
+    const executors = ctx.all(Executors);
+    const agent = new Agent({
       env: ctx.env,
       log: ctx.log,
       config: ctx.config,
-      identity: ctx.get(NodeIdentity),
+      identity,
       client: ctx.get(RpcClient),
       storage: ctx.get(Storage),
-      executors: ctx.all(Executors),
+      executors,
       run: (where, work) => ctx.run(where, work),
     });
-    running.set(ctx, service);
-    await service.start();
-    let known = ctx.get(NodeIdentity).current();
-    ctx.consume('ca.identity', ctx.get(NodeIdentity).identity$, (identity) => {
-      if (identity !== known) service.onIdentity();
-      known = identity;
-    });
+    agents.set(ctx, agent);
+    await agent.start();
+    ctx.consume('ca.identity', identity.identity$, () => agent.lookAgain());
+    for (const executor of executors)
+      ctx.consume(`executor-${executor.id}.events`, executor.events$, ({ what }) => {
+        if (what === 'available') agent.onAvailable();
+      });
   },
 
   async stop(ctx) {
-    await running.get(ctx)?.stop();
+    await agents.get(ctx)?.stop();
   },
 });
 

@@ -1,34 +1,30 @@
+import { hostname } from 'node:os';
 import type { Executor } from '@swarmkit/sdk/contracts/executor';
 import type { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import type { RpcClient } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
-import { delay, type Env } from '@swarmkit/sdk/plugin/env';
-import { messageOf } from '@swarmkit/sdk/plugin/errors';
+import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
-import { nextBackoffMs, waitMs } from '../core/backoff.js';
-import {
-  chooseManager,
-  type KnownManager,
-  listed,
-  observe,
-  relist,
-  sessionClosed,
-} from '../core/manager-choice.js';
-import { describeNode } from './description.js';
+import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { ExecutorSet } from './executors.js';
 import { Reporter } from './reporter.js';
-import { runSession } from './session.js';
+import { SessionLoop } from './session-loop.js';
 import { TaskDatabase } from './task-database.js';
+import { VerbSlots } from './verb-slots.js';
 import { Worker } from './worker.js';
 
 export interface AgentConfig {
+  /** Default: the machine's. */
   readonly hostname?: string;
-  /** Path of the control socket of a manager on this node. */
-  readonly controlSocket?: string;
-  /** Addresses of managers to begin with. */
+  /** `host:port` of managers, for as long as none has told us of the others. */
   readonly managers?: readonly string[];
+  /** Path of this node's own control socket, used while this node is a manager. */
+  readonly controlSocket?: string;
+  /** Tasks that may be prepared or started at once. */
+  readonly heavyLimit?: number;
 }
 
-export interface AgentOptions {
+export interface AgentParts {
   readonly env: Env;
   readonly log: Logger;
   readonly config: AgentConfig;
@@ -39,122 +35,84 @@ export interface AgentOptions {
   run(where: string, work: () => Promise<void>): void;
 }
 
-/** Keeps a session with some manager, and tasks running whether there is one or not. */
-export class Agent {
-  private readonly reporter = new Reporter();
-  private readonly stopping = new AbortController();
-  private worker: Worker | undefined;
-  private database: TaskDatabase | undefined;
-  private managers: readonly KnownManager[];
-  private sessionId = '';
-  private done: Promise<void> = Promise.resolve();
-  /** Ends the present session; the certificate changed. */
-  private renew = new AbortController();
+export const defaultHeavyLimit = 4;
 
-  constructor(private readonly options: AgentOptions) {
-    this.managers = (options.config.managers ?? []).map((address) => ({
-      nodeId: '',
-      address,
-      weight: listed,
-    }));
+/** The agent's parts put together, and their beginning and end. */
+export class Agent {
+  private readonly executors: ExecutorSet;
+  private readonly stopping = new AbortController();
+  private database: TaskDatabase | undefined;
+  private worker: Worker | undefined;
+  private loop: SessionLoop | undefined;
+  private looping: Promise<void> = Promise.resolve();
+
+  constructor(private readonly parts: AgentParts) {
+    this.executors = new ExecutorSet(parts.executors, parts.log);
   }
 
   async start(): Promise<void> {
-    const { env, log, storage, executors, identity, run } = this.options;
-    this.database = new TaskDatabase(await storage.open('agent'));
+    const { env, log, config, identity, client, storage, run } = this.parts;
+    const { clock } = env;
+    this.database = await TaskDatabase.open(storage, clock, log);
+    const reporter = new Reporter(clock);
     this.worker = new Worker({
-      clock: env.clock,
+      clock,
       log,
       nodeId: identity.current().nodeId,
-      executors,
+      executors: this.executors,
       database: this.database,
-      report: (taskId, status) => this.reporter.add(taskId, status),
+      reporter,
+      slots: new VerbSlots(config.heavyLimit ?? defaultHeavyLimit, clock),
       run,
     });
-    await this.worker.start();
-    this.done = this.loop(this.worker);
-    run('sessions', () => this.done);
+    await this.worker.resume();
+    const loop = new SessionLoop({
+      env,
+      log,
+      identity,
+      client,
+      database: this.database,
+      reporter,
+      worker: this.worker,
+      controlSocket:
+        config.controlSocket === undefined ? undefined : `unix:${config.controlSocket}`,
+      managers: config.managers ?? [],
+      describe: () => this.describe(),
+    });
+    this.loop = loop;
+    this.looping = loop.run(this.stopping.signal);
+    run('sessions', () => this.looping);
   }
 
+  /** Certificate, role or runtime are others than before. */
+  lookAgain(): void {
+    this.loop?.lookAgain();
+  }
+
+  onAvailable(): void {
+    this.worker?.recovered();
+    this.loop?.lookAgain();
+  }
+
+  /** Lets go: containers run on, states are saved. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.done.catch(() => undefined);
+    await this.looping.catch(() => undefined);
     await this.worker?.stop();
     await this.database?.close();
   }
 
-  onIdentity(): void {
-    this.renew.abort();
-  }
-
-  private async loop(worker: Worker): Promise<void> {
-    const { env, log } = this.options;
-    const { signal } = this.stopping;
-    let backoff = 0;
-    let said = '';
-    while (!signal.aborted) {
-      const address = this.chooseAddress();
-      this.renew = new AbortController();
-      try {
-        if (address !== undefined)
-          await this.session(worker, address, () => {
-            backoff = 0;
-            said = '';
-            log.info({ manager: address }, 'registered with a manager');
-          });
-      } catch (error) {
-        if (signal.aborted) return;
-        // Once a cause, not once a try: a manager may be away for hours.
-        if (said !== messageOf(error)) {
-          said = messageOf(error);
-          log.info({ manager: address }, `session ended: ${said}`);
-        }
-        if (address !== undefined) this.managers = observe(this.managers, address, sessionClosed);
-      }
-      backoff = nextBackoffMs(backoff);
-      await delay(env.clock, waitMs(backoff, env.random.next()), signal);
-    }
-  }
-
-  private async session(worker: Worker, address: string, onRegistered: () => void): Promise<void> {
-    const { client, env, identity, executors, config } = this.options;
-    const connection = client.connect(address);
-    try {
-      await runSession(
-        {
-          clock: env.clock,
-          connection,
-          reporter: this.reporter,
-          describe: () => describeNode(executors, identity.current(), config.hostname),
-          onRegistered: (sessionId) => {
-            this.sessionId = sessionId;
-            for (const [taskId, status] of worker.statuses()) this.reporter.add(taskId, status);
-            onRegistered();
-          },
-          onMessage: (message) => {
-            this.managers = relist(
-              this.managers,
-              message.managers.map(({ peer }) => ({
-                nodeId: peer?.nodeId ?? '',
-                address: peer?.addr ?? '',
-              })),
-            );
-          },
-          onAssignments: (plan) => worker.apply(plan),
-        },
-        this.sessionId,
-        AbortSignal.any([this.stopping.signal, this.renew.signal]),
-      );
-    } finally {
-      connection.close();
-    }
-  }
-
-  /** A manager on this node is asked through its socket, which needs no certificate and no network. */
-  private chooseAddress(): string | undefined {
-    const { identity, config, env } = this.options;
-    if (config.controlSocket !== undefined && identity.current().role === 'manager')
-      return `unix:${config.controlSocket}`;
-    return chooseManager(this.managers, env.random.next())?.address;
+  private async describe(): Promise<NodeDescription> {
+    const found = await this.executors.describe();
+    const { rootsPem, issuerSubject, issuerPublicKey } = this.parts.identity.current();
+    return {
+      ...found,
+      hostname: this.parts.config.hostname ?? hostname(),
+      tlsInfo: {
+        trustRoot: Buffer.from(rootsPem),
+        certIssuerSubject: Buffer.from(issuerSubject),
+        certIssuerPublicKey: Buffer.from(issuerPublicKey),
+      },
+    };
   }
 }

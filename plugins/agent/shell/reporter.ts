@@ -1,60 +1,95 @@
-import type { RpcConnection } from '@swarmkit/sdk/contracts/rpc';
+import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
-import {
-  DispatcherService,
-  UpdateTaskStatusRequest,
-} from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
-import type { TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { TaskState, type TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { PendingReports } from '../core/pending-reports.js';
+import { Wakeup } from './wakeup.js';
 
-/** One call carries what came in while the call before it was under way. */
+/**
+ * Brings statuses to the manager: one call at a time with all that wait, the next when it was answered
+ * (the dispatcher answers when the statuses are committed). A status is kept until it was taken.
+ * Arrivals (RUNNING, READY where the task is to rest, every end) go at once; steps on the way may wait
+ * a moment, since the next one mostly comes before anybody looks.
+ */
+
+export type Report = readonly [taskId: string, status: TaskStatus];
+export type SendReports = (reports: readonly Report[]) => Promise<void>;
+
+/** How long a step on the way may wait. SwarmKit's dispatcher writes every 100 ms. */
+const stepMs = 100;
+/** Reports in one call: far below the 4 MiB of a message. */
 const batchSize = 1_000;
 
-/** Brings statuses to the manager of the present session, until each was taken. */
 export class Reporter {
   private readonly pending = new PendingReports();
-  private wake: (() => void) | undefined;
+  private readonly wakeup: Wakeup;
+  private urgent = false;
 
-  add(taskId: string, status: TaskStatus): void {
-    this.pending.add(taskId, status);
-    this.wake?.();
+  constructor(private readonly clock: Clock) {
+    this.wakeup = new Wakeup(clock);
   }
 
-  /** Runs until `signal` aborts; throws where the session is over. */
-  async deliver(connection: RpcConnection, sessionId: string, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      if (this.pending.size === 0) {
-        await this.untilMore(signal);
-        continue;
+  add(taskId: string, status: TaskStatus, arrived: boolean): void {
+    this.pending.add(taskId, status);
+    if (arrived) this.urgent = true;
+    this.wakeup.wake();
+  }
+
+  forget(taskId: string): void {
+    this.pending.forget(taskId);
+  }
+
+  /** Delivers until `signal` aborts; throws when the session is of no use any more. */
+  async serve(send: SendReports, signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.wakeup.wake();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      while (!signal.aborted) {
+        if (this.pending.size === 0) {
+          await this.wakeup.wait();
+          continue;
+        }
+        if (!this.urgent) await this.gather(signal);
+        this.urgent = false;
+        if (!signal.aborted) await this.deliver(send, this.pending.take(batchSize));
       }
-      const reports = this.pending.take(batchSize);
-      try {
-        await connection.unary(
-          DispatcherService.updateTaskStatus,
-          UpdateTaskStatusRequest.create({
-            sessionId,
-            updates: reports.map(([taskId, status]) => ({ taskId, status })),
-          }),
-          { signal },
-        );
-      } catch (error) {
-        // The manager does not know such a task: nobody wants to hear of it.
-        if (isSwarmError(error) && error.kind === 'not-found') continue;
-        this.pending.giveBack(reports);
-        throw error;
-      }
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
   }
 
-  private untilMore(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        this.wake = undefined;
-        resolve();
-      };
-      this.wake = done;
-      signal.addEventListener('abort', done, { once: true });
-    });
+  /** Lets steps collect for a while; the first arrival ends it. */
+  private async gather(signal: AbortSignal): Promise<void> {
+    const until = this.clock.monotonic() + stepMs;
+    while (!this.urgent && !signal.aborted) {
+      const left = until - this.clock.monotonic();
+      if (left <= 0) return;
+      await this.wakeup.wait(left);
+    }
+  }
+
+  private async deliver(send: SendReports, reports: readonly Report[]): Promise<void> {
+    if (reports.length === 0) return;
+    try {
+      await send(reports);
+    } catch (error) {
+      const kind = isSwarmError(error) ? error.kind : 'unknown';
+      // Nobody there wants to know. If it is the node that is unknown, the heartbeat will say so, and
+      // everything is reported again after the next registration.
+      if (kind === 'not-found') return;
+      // One task of another node spoils the whole call: find it.
+      if (kind === 'permission-denied') {
+        if (reports.length === 1) return;
+        const half = reports.length >>> 1;
+        await this.deliver(send, reports.slice(0, half));
+        await this.deliver(send, reports.slice(half));
+        return;
+      }
+      this.pending.giveBack(reports);
+      throw error;
+    }
   }
 }
+
+/** Whether somebody waits for this status: it is where the task was to get, or its end. */
+export const isArrival = (state: TaskState, desired: TaskState): boolean =>
+  state >= TaskState.RUNNING || state >= desired;

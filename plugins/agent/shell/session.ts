@@ -1,158 +1,163 @@
 import type { RpcConnection } from '@swarmkit/sdk/contracts/rpc';
 import { durationToMs } from '@swarmkit/sdk/model/time';
-import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
-import {
-  AssignmentsRequest,
-  DispatcherService,
-  HeartbeatRequest,
-  type SessionMessage,
-  SessionRequest,
-} from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
+import { DispatcherService, type SessionMessage } from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
 import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { AssignmentChain, type AssignmentPlan } from '../core/assignment-set.js';
 import type { Reporter } from './reporter.js';
 
-export interface SessionOptions {
+/**
+ * One session with one manager: registration, then heartbeats, session messages, assignments and
+ * reports side by side. The first of them to fail ends all; the caller begins the next session.
+ */
+
+export interface SessionParts {
   readonly clock: Clock;
   readonly connection: RpcConnection;
   readonly reporter: Reporter;
-  describe(): Promise<NodeDescription>;
-  /** The first message was taken: this node is registered. */
+  readonly description: NodeDescription;
+  /** Of the session before; empty at first. The manager may let it go on. */
+  readonly sessionId: string;
   onRegistered(sessionId: string): void;
   onMessage(message: SessionMessage): void;
   onAssignments(plan: AssignmentPlan): void;
 }
 
-const rpcTimeoutMs = 5_000;
-const describeMs = 20_000;
+/** For an answer to a heartbeat or a registration. */
+const answerMs = 5_000;
+const defaultPeriodMs = 5_000;
 
-/** One registration with one manager. Runs until something of it fails or `signal` aborts. */
-export async function runSession(
-  options: SessionOptions,
-  previousId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const over = new AbortController();
-  const all = AbortSignal.any([signal, over.signal]);
-  const { connection, clock } = options;
-  const description = await options.describe();
+/** Ends by throwing why; returns when `stop` aborts. */
+export async function runSession(parts: SessionParts, stop: AbortSignal): Promise<void> {
+  const end = new AbortController();
+  const signal = AbortSignal.any([stop, end.signal]);
+  const { connection, description, sessionId } = parts;
   const messages = connection
-    .serverStream(
-      DispatcherService.session,
-      SessionRequest.create({ description, sessionId: previousId }),
-      { signal: all },
-    )
+    .serverStream(DispatcherService.session, { description, sessionId }, { signal })
     [Symbol.asyncIterator]();
+  const works: Promise<void>[] = [];
   try {
-    const first = await withinTime(clock, messages.next());
-    if (first.done) throw ended('session');
-    const { sessionId } = first.value;
-    options.onRegistered(sessionId);
-    options.onMessage(first.value);
-    await Promise.race([
-      heartbeats(options, sessionId, all),
-      assignments(options, sessionId, all),
-      listen(options, messages),
-      options.reporter.deliver(connection, sessionId, all),
-      watchDescription(options, description, all),
-    ]);
-  } finally {
-    over.abort();
-  }
-}
-
-async function heartbeats(
-  { clock, connection }: SessionOptions,
-  sessionId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    const { period } = await connection.unary(
-      DispatcherService.heartbeat,
-      HeartbeatRequest.create({ sessionId }),
-      { signal, timeoutMs: rpcTimeoutMs },
+    const first = await registration(messages.next(), parts.clock, signal);
+    parts.onRegistered(first.sessionId);
+    parts.onMessage(first);
+    const session = new Session(parts, first.sessionId, signal);
+    works.push(
+      session.messages(messages),
+      session.heartbeats(),
+      session.assignments(),
+      session.reports(),
     );
-    await delay(clock, durationToMs(period) ?? rpcTimeoutMs, signal);
+    await Promise.race(works);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    end.abort();
+    await Promise.allSettled(works);
+    await messages.return?.().catch(() => undefined);
   }
 }
 
-/** Opens the stream again after a gap; every stream begins with everything. */
-async function assignments(
-  { connection, onAssignments }: SessionOptions,
-  sessionId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    const stream = new AbortController();
-    const either = AbortSignal.any([signal, stream.signal]);
-    const chain = new AssignmentChain();
-    let gap = false;
-    for await (const message of connection.serverStream(
-      DispatcherService.assignments,
-      AssignmentsRequest.create({ sessionId }),
-      { signal: either },
-    )) {
-      const plan = chain.accept(message);
-      if (plan === 'gap') {
-        gap = true;
-        break;
-      }
-      onAssignments(plan);
+class Session {
+  constructor(
+    private readonly parts: SessionParts,
+    private readonly sessionId: string,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async messages(messages: AsyncIterator<SessionMessage>): Promise<void> {
+    for (;;) {
+      const { done, value } = await messages.next();
+      if (done) throw ended('session');
+      this.parts.onMessage(value);
     }
-    stream.abort();
-    if (!gap) throw ended('assignments');
   }
-}
 
-async function listen(
-  { onMessage }: SessionOptions,
-  messages: AsyncIterator<SessionMessage>,
-): Promise<void> {
-  for (let next = await messages.next(); !next.done; next = await messages.next())
-    onMessage(next.value);
-  throw ended('session');
-}
-
-/** A machine that changed (a label, its memory, its certificate's issuer) registers anew. */
-async function watchDescription(
-  { clock, describe }: SessionOptions,
-  told: NodeDescription,
-  signal: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    await delay(clock, describeMs, signal);
-    if (signal.aborted) return;
-    const now = await describe().catch(() => told);
-    if (!wireEqual(now, told))
-      throw new SwarmError(
-        'aborted',
-        'AGENT_CHANGED',
-        'this node describes itself differently now',
+  /** The period is the manager's to say, with each answer. */
+  async heartbeats(): Promise<void> {
+    const { clock, connection } = this.parts;
+    while (!this.signal.aborted) {
+      const { period } = await connection.unary(
+        DispatcherService.heartbeat,
+        { sessionId: this.sessionId },
+        { timeoutMs: answerMs, signal: this.signal },
       );
+      await delay(clock, durationToMs(period) || defaultPeriodMs, this.signal);
+    }
   }
-}
 
-async function withinTime<T>(clock: Clock, answer: Promise<T>): Promise<T> {
-  let cancel = (): void => undefined;
-  const late = new Promise<never>((_, reject) => {
-    cancel = clock.after(rpcTimeoutMs, () =>
-      reject(
-        new SwarmError(
-          'deadline-exceeded',
-          'AGENT_NO_ANSWER',
-          'the manager did not answer in time',
-        ),
-      ),
+  /** A message that does not follow on the one before means that one was lost: everything is asked for again. */
+  async assignments(): Promise<void> {
+    for (;;) {
+      const chain = new AssignmentChain();
+      const stream = this.parts.connection.serverStream(
+        DispatcherService.assignments,
+        { sessionId: this.sessionId },
+        { signal: this.signal },
+      );
+      let gap = false;
+      for await (const message of stream) {
+        const plan = chain.accept(message);
+        gap = plan === 'gap';
+        if (plan === 'gap') break;
+        this.parts.onAssignments(plan);
+        await this.unpublish(plan);
+      }
+      if (!gap) throw ended('assignments');
+    }
+  }
+
+  async reports(): Promise<void> {
+    const { connection, reporter } = this.parts;
+    await reporter.serve(async (reports) => {
+      await connection.unary(
+        DispatcherService.updateTaskStatus,
+        {
+          sessionId: this.sessionId,
+          updates: reports.map(([taskId, status]) => ({ taskId, status })),
+        },
+        { signal: this.signal },
+      );
+    }, this.signal);
+  }
+
+  /** No executor takes cluster volumes yet, so a volume that is taken back is not in use here. */
+  private async unpublish({ volumes }: AssignmentPlan): Promise<void> {
+    if (volumes.remove.length === 0) return;
+    await this.parts.connection.unary(
+      DispatcherService.updateVolumeStatus,
+      {
+        sessionId: this.sessionId,
+        updates: volumes.remove.map((id) => ({ id, unpublished: true })),
+      },
+      { timeoutMs: answerMs, signal: this.signal },
     );
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    cancel();
   }
 }
 
-const ended = (what: string): SwarmError =>
-  new SwarmError('unavailable', 'AGENT_STREAM_ENDED', `the manager ended the ${what} stream`);
+async function registration(
+  answer: Promise<IteratorResult<SessionMessage>>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<SessionMessage> {
+  const answered = new AbortController();
+  const late = async (): Promise<never> => {
+    await delay(clock, answerMs, AbortSignal.any([answered.signal, signal]));
+    throw new SwarmError(
+      'deadline-exceeded',
+      'AGENT_REGISTRATION',
+      `the manager did not answer the registration within ${answerMs / 1000} s`,
+    );
+  };
+  try {
+    const { done, value } = await Promise.race([answer, late()]);
+    if (done) throw ended('session');
+    return value;
+  } finally {
+    answered.abort();
+    answer.catch(() => undefined);
+  }
+}
+
+const ended = (stream: string): SwarmError =>
+  new SwarmError('unavailable', 'AGENT_STREAM_ENDED', `the manager ended the ${stream} stream`);

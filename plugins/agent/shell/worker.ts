@@ -1,153 +1,196 @@
 import type { Dependencies, Executor } from '@swarmkit/sdk/contracts/executor';
-import type { Clock } from '@swarmkit/sdk/plugin/env';
-import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
+import { messageOf } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import type { Config, Secret, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { TaskState, type TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { AssignmentPlan, Changes } from '../core/assignment-set.js';
+import type { ExecutorSet } from './executors.js';
+import type { Reporter } from './reporter.js';
 import type { TaskDatabase } from './task-database.js';
-import { TaskLine } from './task-line.js';
+import { TaskDriver } from './task-driver.js';
+import type { VerbSlots } from './verb-slots.js';
 
-export interface WorkerOptions {
+/**
+ * What this node has to run, and a driver for each of it. At start it goes on with what the database
+ * holds (nothing that runs is touched), and when it was told everything that is assigned, whatever else
+ * the runtimes hold is removed. Without a manager everything goes on as it was last wanted.
+ */
+
+export interface WorkerParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly nodeId: string;
-  readonly executors: readonly Executor[];
+  readonly executors: ExecutorSet;
   readonly database: TaskDatabase;
-  /** Every new status, on its way to a manager. */
-  report(taskId: string, status: TaskStatus): void;
+  readonly reporter: Reporter;
+  readonly slots: VerbSlots;
   run(where: string, work: () => Promise<void>): void;
 }
 
-/**
- * The tasks of this node. Survives sessions: what runs goes on while no manager can be reached, and
- * after a restart it takes up what it finds in its database and in the runtime, restarting nothing.
- */
+const retryMs = 1_000;
+
 export class Worker {
-  private readonly lines = new Map<string, TaskLine>();
-  /** Tasks that were taken back and are being removed. */
-  private readonly leaving = new Map<string, Promise<void>>();
-  /** In memory only. */
+  private readonly drivers = new Map<string, TaskDriver>();
+  /** Drivers and removals that have not ended, by task. A new driver of the same task comes after. */
+  private readonly busy = new Map<string, Promise<void>>();
   private readonly secrets = new Map<string, Secret>();
   private readonly configs = new Map<string, Config>();
   private readonly stopping = new AbortController();
-  private swept = false;
+  private readonly told: Promise<void>;
+  private toldAll: (() => void) | undefined;
 
-  constructor(private readonly options: WorkerOptions) {}
-
-  /** Takes up the tasks of the database. */
-  async start(): Promise<void> {
-    for (const { task, status } of await this.options.database.load()) this.drive(task, status);
+  constructor(private readonly parts: WorkerParts) {
+    this.told = new Promise((resolve) => {
+      this.toldAll = resolve;
+    });
   }
 
-  /** Lets go of everything without touching what runs. */
-  async stop(): Promise<void> {
-    this.stopping.abort();
-    await Promise.all([...this.lines.values()].map((line) => line.close()));
-    await Promise.all(this.leaving.values());
-  }
-
-  /** For a manager that knows nothing yet: all that is known here. */
-  statuses(): readonly (readonly [taskId: string, status: TaskStatus])[] {
-    return [...this.lines].map(([id, line]) => [id, line.lastStatus] as const);
+  /** Goes on with the tasks of the time before. */
+  async resume(): Promise<void> {
+    const { database, nodeId } = this.parts;
+    for (const { task, assigned } of await database.load()) {
+      // A node that was given another identity has none of the old one's tasks.
+      if (assigned && task.nodeId === nodeId) this.drive(task);
+      else
+        this.occupy(task.id, async () => {
+          await this.discard(task.id, this.parts.executors.all);
+          await database.forget(task.id);
+        });
+    }
   }
 
   apply(plan: AssignmentPlan): void {
-    keep(this.secrets, plan.secrets, plan.complete);
-    keep(this.configs, plan.configs, plan.complete);
+    change(this.secrets, plan.secrets, plan.complete);
+    change(this.configs, plan.configs, plan.complete);
     for (const task of plan.tasks.put) this.assign(task);
-    const removed = plan.complete
-      ? [...this.lines.keys()].filter((id) => !plan.tasks.put.some((task) => task.id === id))
-      : plan.tasks.remove;
-    for (const id of removed) this.release(id);
-    if (plan.complete && !this.swept) this.options.run('sweep', () => this.sweep());
+    for (const id of plan.tasks.remove) this.release(id);
+    if (!plan.complete) return;
+    const named = new Set(plan.tasks.put.map((task) => task.id));
+    for (const id of this.drivers.keys()) if (!named.has(id)) this.release(id);
+    if (this.toldAll === undefined) return;
+    this.toldAll();
+    this.toldAll = undefined;
+    for (const executor of this.parts.executors.all)
+      this.parts.run('leftovers', () => this.removeLeftovers(executor));
+  }
+
+  reportAll(): void {
+    for (const driver of this.drivers.values()) driver.reportAgain();
+  }
+
+  /** A runtime is back. */
+  recovered(): void {
+    for (const driver of this.drivers.values())
+      this.parts.run('recovery', () => driver.recovered());
+  }
+
+  /** Lets go of every task; what runs goes on. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    for (const driver of this.drivers.values()) driver.close();
+    await Promise.all(this.busy.values());
+    this.drivers.clear();
   }
 
   private assign(task: Task): void {
-    const known = this.lines.get(task.id);
-    if (known !== undefined) known.update(task);
-    else if (this.leaving.has(task.id)) return;
-    else this.drive(task, undefined);
-    this.save(this.options.database.putTask(task));
-  }
-
-  private drive(task: Task, status: TaskStatus | undefined): void {
-    const { clock, database, log } = this.options;
-    const line = new TaskLine(task, status, {
-      clock,
-      controllerFor: (one) => this.executorOf(one).controller(one, this.dependencies()),
-      onStatus: async (id, next) => {
-        const written = database.putStatus(id, next);
-        // An end is told once it is on disk; the rest at once.
-        if (isEnd(next)) await written;
-        this.options.report(id, next);
-        await written;
-      },
-      onFault: (error) => log.warn({ task: task.id, err: error }, 'task could not be driven'),
-    });
-    this.lines.set(task.id, line);
-    line.start();
+    const driver = this.drivers.get(task.id);
+    if (driver !== undefined) {
+      driver.update(task);
+      return;
+    }
+    const seeded = {
+      ...task,
+      status: { ...(task.status ?? noStatus), appliedBy: '', appliedAt: undefined },
+    };
+    this.drive(seeded, () => this.parts.database.assign(seeded));
   }
 
   private release(id: string): void {
-    const line = this.lines.get(id);
-    if (line === undefined) return;
-    this.lines.delete(id);
-    const gone = line
-      .remove(this.stopping.signal)
-      .then(() => (this.stopping.signal.aborted ? undefined : this.options.database.remove(id)))
-      .finally(() => this.leaving.delete(id));
-    this.leaving.set(id, gone);
-    this.options.run('remove', () => gone);
+    this.drivers.get(id)?.leave();
+    this.drivers.delete(id);
   }
 
-  /** Removes what the runtimes hold of tasks that nobody assigns to this node any more. Once a start. */
-  private async sweep(): Promise<void> {
-    this.swept = true;
-    for (const executor of this.options.executors)
-      try {
-        for (const id of await executor.existing(this.options.nodeId))
-          if (!this.lines.has(id) && !this.leaving.has(id)) {
-            this.options.log.info(
-              { task: id },
-              'removing what is left of a task that is not assigned here',
-            );
-            await executor.discard(id);
-          }
-      } catch (error) {
-        // The runtime is not there: the next complete assignment tries again.
-        this.swept = false;
-        this.options.log.warn({ err: error }, `${executor.id} cannot list what it holds`);
-      }
+  private drive(task: Task, begin?: () => void): void {
+    const { told, parts, secrets, configs } = this;
+    // A secret whose driver gives each task its own value comes under both ids.
+    const dependencies: Dependencies = {
+      secret: (id) => secrets.get(`${id}.${task.id}`) ?? secrets.get(id),
+      config: (id) => configs.get(id),
+    };
+    const driver = new TaskDriver(task, { ...parts, dependencies, dependenciesKnown: told });
+    this.drivers.set(task.id, driver);
+    this.occupy(task.id, () => {
+      begin?.();
+      return driver.run();
+    });
   }
 
-  private executorOf(task: Task): Executor {
-    const found = this.options.executors.find((executor) => executor.accepts(task));
-    if (found === undefined)
-      throw new SwarmError('unimplemented', 'AGENT_NO_EXECUTOR', 'exec: unsupported runtime');
-    return found;
+  /** Work for a task, after what is still being done for the same id. */
+  private occupy(taskId: string, work: () => Promise<void>): void {
+    const before = this.busy.get(taskId);
+    const run = async (): Promise<void> => {
+      await before;
+      await work();
+    };
+    const done = before === undefined ? work() : run();
+    const ended = done
+      .catch(() => undefined)
+      .then(() => {
+        if (this.busy.get(taskId) === ended) this.busy.delete(taskId);
+      });
+    this.busy.set(taskId, ended);
+    this.parts.run(`task ${taskId}`, () => done);
   }
 
-  private dependencies(): Dependencies {
-    return { secret: (id) => this.secrets.get(id), config: (id) => this.configs.get(id) };
-  }
-
-  private save(written: Promise<void>): void {
-    // A full disk must not stop tasks: what is not written is assigned again after a restart.
-    written.catch((error) =>
-      this.options.log.warn({ err: error }, 'the task database cannot be written'),
+  /** What a crash left behind: made for a task that neither we nor the manager know any more. */
+  private async removeLeftovers(executor: Executor): Promise<void> {
+    const found = await this.untilDone(`${executor.id} cannot say what it holds`, () =>
+      executor.existing(),
     );
+    for (const id of found ?? []) {
+      if (this.drivers.has(id) || this.busy.has(id)) continue;
+      this.parts.log.info(
+        { task: id, executor: executor.id },
+        `task ${id} is no longer assigned and is removed`,
+      );
+      this.occupy(id, () => this.discard(id, [executor]));
+    }
+  }
+
+  private async discard(taskId: string, executors: readonly Executor[]): Promise<void> {
+    await Promise.all(
+      executors.map((executor) =>
+        this.untilDone(`task ${taskId} is not removed yet`, () => executor.discard(taskId)),
+      ),
+    );
+  }
+
+  /** Tries until it works or the agent stops (undefined). */
+  private async untilDone<T>(complaint: string, work: () => Promise<T>): Promise<T | undefined> {
+    let said = '';
+    while (!this.stopping.signal.aborted) {
+      try {
+        return await work();
+      } catch (error) {
+        if (messageOf(error) !== said)
+          this.parts.log.warn({ err: error }, `${complaint}: ${messageOf(error)}`);
+        said = messageOf(error);
+        await delay(this.parts.clock, retryMs, this.stopping.signal);
+      }
+    }
+    return undefined;
   }
 }
 
-const isEnd = (status: TaskStatus): boolean => status.state >= TaskState.COMPLETE;
+const noStatus = TaskStatus.create();
 
-function keep<T extends { readonly id: string }>(
-  into: Map<string, T>,
-  changes: Changes<T>,
+function change<T extends { readonly id: string }>(
+  known: Map<string, T>,
+  { put, remove }: Changes<T>,
   complete: boolean,
 ): void {
-  if (complete) into.clear();
-  for (const item of changes.put) into.set(item.id, item);
-  for (const id of changes.remove) into.delete(id);
+  if (complete) known.clear();
+  for (const item of put) known.set(item.id, item);
+  for (const id of remove) known.delete(id);
 }

@@ -1,0 +1,162 @@
+import type { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import type { RpcClient } from '@swarmkit/sdk/contracts/rpc';
+import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
+import { delay, type Env } from '@swarmkit/sdk/plugin/env';
+import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import type { SessionMessage } from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
+import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { nextBackoffMs, waitMs } from '../core/backoff.js';
+import {
+  chooseManager,
+  type KnownManager,
+  observe,
+  relist,
+  sessionClosed,
+} from '../core/manager-choice.js';
+import type { Reporter } from './reporter.js';
+import { runSession } from './session.js';
+import type { TaskDatabase } from './task-database.js';
+import { Wakeup } from './wakeup.js';
+import type { Worker } from './worker.js';
+
+/**
+ * Keeps this node in a session: chooses a manager, and after every end waits a while and begins again
+ * with the old session's id. A description that changes is announced by a new session too.
+ */
+
+export interface SessionLoopParts {
+  readonly env: Env;
+  readonly log: Logger;
+  readonly identity: NodeIdentity;
+  readonly client: RpcClient;
+  readonly database: TaskDatabase;
+  readonly reporter: Reporter;
+  readonly worker: Worker;
+  /** `unix:/path`; this node's own manager, when it is one. */
+  readonly controlSocket: string | undefined;
+  readonly managers: readonly string[];
+  describe(): Promise<NodeDescription>;
+}
+
+const describeEveryMs = 20_000;
+
+export class SessionLoop {
+  private managers: readonly KnownManager[] = [];
+  private backoffMs = 0;
+  private sessionId = '';
+  private complaint = '';
+  private readonly look: Wakeup;
+
+  constructor(private readonly parts: SessionLoopParts) {
+    this.look = new Wakeup(parts.env.clock);
+  }
+
+  /** Looks now whether the description has changed. */
+  lookAgain(): void {
+    this.look.wake();
+  }
+
+  /** Until `stop` aborts. */
+  async run(stop: AbortSignal): Promise<void> {
+    const { env, log } = this.parts;
+    await this.recallManagers();
+    while (!stop.aborted) {
+      let address: string | undefined;
+      try {
+        address = this.chooseAddress();
+        await this.session(address, stop);
+      } catch (error) {
+        if (stop.aborted) return;
+        if (address !== undefined) this.managers = observe(this.managers, address, sessionClosed);
+        if (messageOf(error) !== this.complaint)
+          log.warn(
+            { err: error, manager: address },
+            `no session with a manager: ${messageOf(error)}`,
+          );
+        this.complaint = messageOf(error);
+        this.backoffMs = nextBackoffMs(this.backoffMs);
+        await delay(env.clock, waitMs(this.backoffMs, env.random.next()), stop);
+      }
+    }
+  }
+
+  private async session(address: string, stop: AbortSignal): Promise<void> {
+    const { env, client, reporter, worker, log } = this.parts;
+    const description = await this.parts.describe();
+    const connection = client.connect(address);
+    const changed = new AbortController();
+    const signal = AbortSignal.any([stop, changed.signal]);
+    const watching = this.watchDescription(description, signal).then(() => changed.abort());
+    try {
+      await runSession(
+        {
+          clock: env.clock,
+          connection,
+          reporter,
+          description,
+          sessionId: this.sessionId,
+          onRegistered: (sessionId) => {
+            this.sessionId = sessionId;
+            this.backoffMs = 0;
+            this.complaint = '';
+            log.info({ manager: address, session: sessionId }, 'in session with a manager');
+            worker.reportAll();
+          },
+          onMessage: (message) => this.onMessage(message),
+          onAssignments: (plan) => worker.apply(plan),
+        },
+        signal,
+      );
+    } finally {
+      changed.abort();
+      connection.close();
+      await watching;
+    }
+  }
+
+  private chooseAddress(): string {
+    const { identity, controlSocket, env } = this.parts;
+    if (controlSocket !== undefined && identity.current().role === 'manager') return controlSocket;
+    const chosen = chooseManager(this.managers, env.random.next());
+    if (chosen !== undefined) return chosen.address;
+    throw new SwarmError(
+      'unavailable',
+      'AGENT_NO_MANAGER',
+      'no manager is known: name the address of one',
+    );
+  }
+
+  private onMessage({ managers }: SessionMessage): void {
+    const list = managers.flatMap(({ peer }) =>
+      peer === undefined ? [] : [{ nodeId: peer.nodeId, address: peer.addr }],
+    );
+    const before = this.managers;
+    this.managers = relist(before, list);
+    if (!sameManagers(before, this.managers)) this.parts.database.saveManagers(managers);
+  }
+
+  /** Those of the last session; the configured ones as long as there was none. */
+  private async recallManagers(): Promise<void> {
+    const stored = (await this.parts.database.managers()).flatMap(({ peer }) =>
+      peer === undefined ? [] : [{ nodeId: peer.nodeId, address: peer.addr }],
+    );
+    const configured = this.parts.managers.map((address) => ({ nodeId: '', address }));
+    this.managers = relist([], [...stored, ...configured]);
+  }
+
+  /** Resolves when the description is another one, or on abort. */
+  private async watchDescription(sent: NodeDescription, signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.look.wake(), { once: true });
+    while (!signal.aborted) {
+      await this.look.wait(describeEveryMs);
+      if (signal.aborted) return;
+      const now = await this.parts.describe().catch(() => sent);
+      if (!wireEqual(now, sent)) return;
+    }
+  }
+}
+
+const sameManagers = (a: readonly KnownManager[], b: readonly KnownManager[]): boolean =>
+  a.length === b.length &&
+  a.every((one, i) => one.nodeId === b[i]?.nodeId && one.address === b[i]?.address);
