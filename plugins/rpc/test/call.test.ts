@@ -231,7 +231,10 @@ test('requests stream up, and the answer may come before they end', async (t) =>
   let returned = false;
   async function* endless() {
     try {
-      for (let i = 0; ; i++) yield i === 3 ? 'stop' : 'go';
+      for (let i = 0; ; i++) {
+        yield i === 3 ? 'stop' : 'go';
+        await new Promise(setImmediate);
+      }
     } finally {
       returned = true;
     }

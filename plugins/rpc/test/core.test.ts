@@ -30,10 +30,11 @@ test('a peer is what its certificate says, and nobody without one', () => {
 
 test('any text of any error can be encoded for the wire', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), (odd, text) => {
+    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (odd, text) => {
       for (const message of [odd, text, `\udc00${odd}\ud800`])
         encodeURI(statusOf(new Error(message)).details);
       assert.equal(statusOf(new Error(text)).details, text);
     }),
+    { numRuns: 50 },
   );
 });
