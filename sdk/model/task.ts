@@ -88,6 +88,10 @@ export interface NewTask {
   readonly cluster?: Cluster | undefined;
 }
 
+/** Shared by all new tasks: most of them never get their own. */
+const none: readonly never[] = Object.freeze([]);
+const noAnnotations = Object.freeze(Annotations.fromPartial({}));
+
 /** A new task of a service: NEW, `created`, with the service's present spec. */
 export function newTask(service: Service, options: NewTask): Task {
   return {
@@ -97,7 +101,7 @@ export function newTask(service: Service, options: NewTask): Task {
     serviceId: service.id,
     slot: options.slot ?? 0n,
     nodeId: options.nodeId ?? '',
-    annotations: Annotations.fromPartial({}),
+    annotations: noAnnotations,
     serviceAnnotations: service.spec?.annotations,
     status: {
       timestamp: timestampFromMs(options.now),
@@ -110,16 +114,16 @@ export function newTask(service: Service, options: NewTask): Task {
       appliedAt: undefined,
     },
     desiredState: options.desiredState ?? TaskState.RUNNING,
-    networks: [],
+    networks: none,
     endpoint:
       service.spec?.endpoint === undefined
         ? undefined
-        : { spec: service.spec.endpoint, ports: [], virtualIps: [] },
+        : { spec: service.spec.endpoint, ports: none, virtualIps: none },
     logDriver:
       service.spec?.task?.logDriver ?? options.cluster?.spec?.taskDefaults?.logDriver ?? undefined,
     specVersion: service.specVersion,
-    assignedGenericResources: [],
+    assignedGenericResources: none,
     jobIteration: isJob(service) ? service.jobStatus?.jobIteration : undefined,
-    volumes: [],
+    volumes: none,
   };
 }

@@ -3,8 +3,9 @@ import type { By, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { nameKey, objectName } from '@swarmkit/sdk/model/object-name';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { keyOf } from './indexes.js';
-import type { IdSet, State, Table } from './state.js';
+import type { Member, Members, State, Table } from './state.js';
 import { storeErrors } from './store-errors.js';
+import { Trie } from './trie.js';
 
 export function find<K extends ObjectKind>(state: State, kind: K, by: By): readonly Objects[K][] {
   const table = state[kind] as unknown as Table<Objects[K]>;
@@ -26,8 +27,8 @@ export function find<K extends ObjectKind>(state: State, kind: K, by: By): reado
   }
 }
 
-/** Ids found in one index; for checks that need no objects. */
-export function idsOf(table: Table, by: By['by'], key: string): IdSet | undefined {
+/** What an index leads to, as it stands there; for checks that need no objects. */
+export function membersOf(table: Table, by: By['by'], key: string): Members | undefined {
   return table.indexes.get(by)?.get(key);
 }
 
@@ -50,12 +51,14 @@ function lookUp<T extends Objects[ObjectKind]>(
   const index = table.indexes.get(by.by);
   const key = keyOf(by);
   if (index === undefined || key === undefined) throw storeErrors.find(kind, by.by);
-  const ids = index.get(key);
-  if (ids === undefined) return [];
-  if (typeof ids === 'string') return [table.objects.get(ids) as T];
+  const members = index.get(key);
+  if (members === undefined) return [];
+  const resolve = (member: Member): T =>
+    (typeof member === 'string' ? table.objects.get(member) : member) as T;
+  if (!(members instanceof Trie)) return [resolve(members)];
   const found: T[] = [];
-  ids.forEach((id) => {
-    found.push(table.objects.get(id) as T);
+  members.forEach((member) => {
+    found.push(resolve(member));
   });
   return found;
 }

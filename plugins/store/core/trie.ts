@@ -119,7 +119,7 @@ function insert(
   if ((node.entries & bit) === 0) {
     outcome.added = true;
     const own = owned(node, edit);
-    own.slots.splice(at, 0, key, value);
+    own.slots = withEntry(own.slots, at, key, value);
     own.entries |= bit;
     return own;
   }
@@ -138,10 +138,9 @@ function insert(
     edit,
   );
   const own = owned(node, edit);
-  own.slots.splice(at, 2);
   own.entries &= ~bit;
   own.children |= bit;
-  own.slots.splice(childAt(own, bit) + 1, 0, child);
+  own.slots = entryToChild(own.slots, at, childAt(own, bit) - 1, child);
   return own;
 }
 
@@ -157,7 +156,7 @@ function remove(
     const at = collisionAt(node, key);
     if (node.slots[at] !== key) return undefined;
     const own = owned(node, edit);
-    own.slots.splice(at, 2);
+    own.slots = withoutEntry(own.slots, at);
     return own;
   }
   const bit = 1 << ((hash >>> shift) & 31);
@@ -165,7 +164,7 @@ function remove(
     const at = entryAt(node, bit);
     if (node.slots[at] !== key) return undefined;
     const own = owned(node, edit);
-    own.slots.splice(at, 2);
+    own.slots = withoutEntry(own.slots, at);
     own.entries &= ~bit;
     return own;
   }
@@ -178,10 +177,9 @@ function remove(
     return next === child ? node : replace(node, at, next, edit);
   // One entry left down there: it moves up, so that equal contents have equal shapes.
   const own = owned(node, edit);
-  own.slots.splice(at, 1);
   own.children &= ~bit;
-  own.slots.splice(entryAt(own, bit), 0, next.slots[0], next.slots[1]);
   own.entries |= bit;
+  own.slots = childToEntry(own.slots, at, entryAt(own, bit), next.slots);
   return own;
 }
 
@@ -207,7 +205,7 @@ function insertCollision(
     return node.slots[at + 1] === value ? node : replace(node, at + 1, value, edit);
   outcome.added = true;
   const own = owned(node, edit);
-  own.slots.splice(at, 0, key, value);
+  own.slots = withEntry(own.slots, at, key, value);
   return own;
 }
 
@@ -219,15 +217,69 @@ function collisionAt(node: TrieNode, key: string): number {
   return at;
 }
 
+/** A node that may be given other slots. Those it has may still be shared: never write into them. */
 const owned = (node: TrieNode, edit: Edit | undefined): TrieNode =>
   edit !== undefined && node.edit === edit
     ? node
-    : { edit, entries: node.entries, children: node.children, slots: node.slots.slice() };
+    : { edit, entries: node.entries, children: node.children, slots: node.slots };
 
 function replace(node: TrieNode, at: number, value: unknown, edit: Edit | undefined): TrieNode {
-  const own = owned(node, edit);
-  own.slots[at] = value;
-  return own;
+  if (edit !== undefined && node.edit === edit) {
+    node.slots[at] = value;
+    return node;
+  }
+  const slots = node.slots.slice();
+  slots[at] = value;
+  return { edit, entries: node.entries, children: node.children, slots };
+}
+
+// Slots are always rebuilt in their exact size: an array that grows by itself keeps room for 16 more.
+
+function withEntry(slots: readonly unknown[], at: number, key: string, value: unknown): unknown[] {
+  const next = new Array<unknown>(slots.length + 2);
+  for (let i = 0; i < at; i++) next[i] = slots[i];
+  next[at] = key;
+  next[at + 1] = value;
+  for (let i = at; i < slots.length; i++) next[i + 2] = slots[i];
+  return next;
+}
+
+function withoutEntry(slots: readonly unknown[], at: number): unknown[] {
+  const next = new Array<unknown>(slots.length - 2);
+  for (let i = 0; i < at; i++) next[i] = slots[i];
+  for (let i = at + 2; i < slots.length; i++) next[i - 2] = slots[i];
+  return next;
+}
+
+/** The entry goes, and a child comes to stand at `to` in what is left. */
+function entryToChild(
+  slots: readonly unknown[],
+  at: number,
+  to: number,
+  child: TrieNode,
+): unknown[] {
+  const next = new Array<unknown>(slots.length - 1);
+  for (let i = 0; i < at; i++) next[i] = slots[i];
+  for (let i = at; i < to; i++) next[i] = slots[i + 2];
+  next[to] = child;
+  for (let i = to + 1; i < next.length; i++) next[i] = slots[i + 1];
+  return next;
+}
+
+/** The child goes, and its only entry comes to stand at `to`. */
+function childToEntry(
+  slots: readonly unknown[],
+  at: number,
+  to: number,
+  entry: readonly unknown[],
+): unknown[] {
+  const next = new Array<unknown>(slots.length + 1);
+  for (let i = 0; i < to; i++) next[i] = slots[i];
+  next[to] = entry[0];
+  next[to + 1] = entry[1];
+  for (let i = to; i < at; i++) next[i + 2] = slots[i];
+  for (let i = at + 1; i < slots.length; i++) next[i + 1] = slots[i];
+  return next;
 }
 
 function walk(node: TrieNode, visit: (value: unknown, key: string) => void): void {
