@@ -4,21 +4,27 @@
  */
 import type { Change } from '@swarmkit/sdk/contracts/store';
 import { FastReader } from '@swarmkit/sdk/wire/fast-reader';
+import { FastWriter } from '@swarmkit/sdk/wire/fast-writer';
 import {
   InternalRaftRequest,
   StoreAction,
   StoreActionKind,
 } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import type { Action } from './apply.js';
-import { storeErrors } from './store-errors.js';
 
 /** What one entry may hold, by SwarmKit's raft: 1.5 MiB. */
 export const maxEntryBytes = 1_572_864;
-/** Room for the request's id, and for one action's tag and length. */
-const requestOverhead = 16;
-const actionOverhead = 8;
-/** Field `id` of InternalRaftRequest, a varint. Encoders write it first. */
+/** Field `id` of InternalRaftRequest, a varint. It comes first, so that it can be read alone. */
 const idTag = 1 << 3;
+const maxIdBytes = 11;
+/** Field `action` of InternalRaftRequest, length-delimited. */
+const actionTag = (2 << 3) | 2;
+/** Tag and length of an action that fits an entry. */
+const maxActionFrame = 4;
+
+/** Bytes of an entry that are left for actions, each with `framed` bytes. */
+export const roomForActions = maxEntryBytes - maxIdBytes;
+export const framed = (action: Uint8Array): number => action.length + maxActionFrame;
 
 const kinds = {
   create: StoreActionKind.STORE_ACTION_CREATE,
@@ -26,28 +32,13 @@ const kinds = {
   remove: StoreActionKind.STORE_ACTION_REMOVE,
 } as const;
 
-export function encodeEntry(id: bigint, changes: readonly Change[]): Uint8Array {
-  return InternalRaftRequest.encode({ id, action: changes.map(toAction) }).finish();
-}
+export const encodeAction = (change: Change): Uint8Array =>
+  StoreAction.encode(toAction(change)).finish();
 
-/**
- * Cuts changes into runs that fit an entry each, in order. Throws STORE_TOO_LARGE when one change alone
- * does not fit.
- */
-export function splitChanges(changes: readonly Change[]): readonly (readonly Change[])[] {
-  const runs: Change[][] = [];
-  let room = 0;
-  for (const change of changes) {
-    const bytes = StoreAction.encode(toAction(change)).finish().length + actionOverhead;
-    if (bytes > maxEntryBytes - requestOverhead) throw storeErrors.tooLarge(bytes);
-    if (bytes > room) {
-      runs.push([]);
-      room = maxEntryBytes - requestOverhead;
-    }
-    runs.at(-1)?.push(change);
-    room -= bytes;
-  }
-  return runs;
+export function encodeEntry(id: bigint, actions: readonly Uint8Array[]): Uint8Array {
+  const writer = new FastWriter().uint32(idTag).uint64(id);
+  for (const action of actions) writer.uint32(actionTag).bytes(action);
+  return writer.finish();
 }
 
 /** The request's id, read without decoding the rest. 0 where the request does not begin with it. */

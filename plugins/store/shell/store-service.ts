@@ -17,12 +17,11 @@ import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
 import type { Observable } from 'rxjs';
-import { StateDraft } from '../core/draft.js';
-import { encodeEntry, maxEntryBytes } from '../core/entry.js';
+import { type DraftResult, StateDraft } from '../core/draft.js';
+import { encodeEntry } from '../core/entry.js';
+import { type EntryPlan, planEntries } from '../core/entry-plan.js';
 import { encodeSnapshot } from '../core/snapshot.js';
-import { type EntryPlan, planEntries } from '../core/split.js';
 import { StatePin, StateView } from '../core/state-view.js';
-import { storeErrors } from '../core/store-errors.js';
 import { type Outcome, Timeline } from '../core/timeline.js';
 import { joinSlices } from './join-slices.js';
 
@@ -77,9 +76,9 @@ export class StoreService implements Store, StateMachine {
   // Not `async`: the draft must run and be proposed before this returns.
   update<T>(writer: Writer, change: (draft: Draft) => T, options?: UpdateOptions): Promise<T> {
     try {
-      const { result, plan, by } = this.draft(writer, change);
-      if (plan.changes.length === 0) return Promise.resolve(result);
-      return this.send(plan, by, options?.oversize ?? 'refuse').then(() => result);
+      const { result, done } = this.draft(writer, change);
+      if (done.changes.length === 0) return Promise.resolve(result);
+      return this.send(done, options?.oversize ?? 'refuse').then(() => result);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -108,7 +107,7 @@ export class StoreService implements Store, StateMachine {
   private draft<T>(
     writer: Writer,
     change: (draft: Draft) => T,
-  ): { readonly result: T; readonly plan: EntryPlan; readonly by: readonly string[] } {
+  ): { readonly result: T; readonly done: DraftResult } {
     // An update within an update would be proposed first and pull the ground from under the outer one.
     invariant(!this.drafting, 'STORE_NESTED_UPDATE', { writer: writer.id });
     const { consensus, clock } = this.options;
@@ -117,41 +116,28 @@ export class StoreService implements Store, StateMachine {
     try {
       const result = change(draft);
       invariant(!isPromise(result), 'STORE_ASYNC_UPDATE', { writer: writer.id });
-      const { by, ...plan } = draft.finish();
-      return { result, plan, by };
+      return { result, done: draft.finish() };
     } finally {
       this.drafting = false;
       draft.discard();
     }
   }
 
-  private send(
-    plan: EntryPlan,
-    by: readonly string[],
-    oversize: 'refuse' | 'split',
-  ): Promise<unknown> {
-    const requestId = this.options.requestId();
-    const data = encodeEntry(requestId, plan.changes);
-    if (data.length <= maxEntryBytes) return this.propose(requestId, data, plan, by);
-    if (oversize === 'refuse') throw storeErrors.tooLarge(data.length);
+  private send(done: DraftResult, oversize: 'refuse' | 'split'): Promise<unknown> {
     const { consensus } = this.options;
     const sent: Promise<void>[] = [];
-    for (const part of planEntries(this.timeline.head, plan.changes, consensus.lastIndex)) {
+    for (const plan of planEntries(done, this.timeline.head, consensus.lastIndex, oversize)) {
       const before = consensus.lastIndex;
-      const id = this.options.requestId();
-      sent.push(this.propose(id, encodeEntry(id, part.changes), part, by));
+      sent.push(this.propose(plan, done.by));
       // Refused: what follows was made on top of it.
       if (consensus.lastIndex === before) break;
     }
     return Promise.all(sent);
   }
 
-  private propose(
-    requestId: bigint,
-    data: Uint8Array,
-    { state, changes }: EntryPlan,
-    by: readonly string[],
-  ): Promise<void> {
+  private propose({ state, changes, actions }: EntryPlan, by: readonly string[]): Promise<void> {
+    const requestId = this.options.requestId();
+    const data = encodeEntry(requestId, actions);
     const { consensus } = this.options;
     const index = consensus.lastIndex + 1n;
     this.timeline.proposed({ requestId, index, state, changes, by });
