@@ -88,14 +88,19 @@ const reached = (state: TaskState, message: string): Verdict => ({
 function afterExit(before: TaskStatus, exit: Exit): Verdict {
   if (exit.code === 0 && exit.reason === undefined)
     return { ...reached(COMPLETE, 'finished'), exitCode: 0 };
-  const reason = exit.reason === undefined ? '' : `: ${exit.reason}`;
   return {
     state: TaskState.FAILED,
     message: before.message,
-    err: `task: non-zero exit (${exit.code})${reason}`,
+    err: failureOf(exit),
     exitCode: exit.code,
     retry: false,
   };
+}
+
+/** A task may leave with 0 and still have failed: one that was stopped for being unhealthy. */
+function failureOf({ code, reason }: Exit): string {
+  if (code === 0 && reason !== undefined) return reason;
+  return `task: non-zero exit (${code})${reason === undefined ? '' : `: ${reason}`}`;
 }
 
 function afterFailure(before: TaskStatus, error: unknown): Verdict {

@@ -1,0 +1,169 @@
+import { FakeExecutor, FakeRuntime } from '@swarmkit/sdk/testkit/fake-executor';
+import { aTask, type Partially } from '@swarmkit/sdk/testkit/fixtures';
+import { LoopbackNetwork, type LoopbackServer } from '@swarmkit/sdk/testkit/loopback-rpc';
+import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
+import { VirtualClock, VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
+import type { Executor } from '@swarmkit/sdk/contracts/executor';
+import type { Identity, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import type { Cancel, Clock, Env } from '@swarmkit/sdk/plugin/env';
+import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { BehaviorSubject } from 'rxjs';
+import { Agent, type AgentConfig } from '../shell/agent.js';
+import { FakeDispatcher } from './fake-dispatcher.js';
+
+/**
+ * A machine with a runtime, a disk and a manager within reach, and an agent on it that can be stopped,
+ * killed and started again. Time is virtual throughout.
+ */
+export class Machine {
+  readonly nodeId = 'node0000000000000000000x1';
+  readonly clock = new VirtualClock(1_700_000_000_000);
+  readonly runtime = new FakeRuntime(this.clock);
+  readonly disk = new MemoryDisk();
+  readonly network = new LoopbackNetwork(this.clock);
+  readonly server: LoopbackServer = this.network.server('unix:/control', '10.0.0.1:4242');
+  readonly manager = new FakeDispatcher();
+  readonly unmount = this.manager.mount(this.server);
+  readonly identity$ = new BehaviorSubject<Identity>(this.identity('manager'));
+  readonly faults: unknown[] = [];
+  readonly said: string[] = [];
+  executor: FakeExecutor | undefined;
+  private life: { agent: Agent; clock: LifeClock; stop(): void } | undefined;
+  private lives = 0;
+
+  constructor(private readonly config: AgentConfig = { controlSocket: '/control' }) {}
+
+  identity(role: Identity['role'], nodeId = this.nodeId): Identity {
+    return {
+      nodeId,
+      clusterId: 'cluster',
+      role,
+      certificatePem: '',
+      keyPem: '',
+      rootsPem: 'roots',
+      issuerSubject: Uint8Array.of(1),
+      issuerPublicKey: Uint8Array.of(2),
+      notAfter: 0,
+    };
+  }
+
+  async start(...more: Executor[]): Promise<void> {
+    const clock = new LifeClock(this.clock);
+    const { random } = new VirtualEnv(`life ${++this.lives}`);
+    const env: Env = { clock, random, id: () => `id${random.int(1 << 30)}` };
+    const executor = new FakeExecutor(this.runtime);
+    this.executor = executor;
+    const identity: NodeIdentity = {
+      current: () => this.identity$.value,
+      identity$: this.identity$,
+    };
+    const agent = new Agent({
+      env,
+      log: this.log,
+      config: this.config,
+      identity,
+      client: this.network.client({ nodeId: this.nodeId }),
+      storage: this.disk.start(),
+      executors: [executor, ...more],
+      run: (_where, work) => {
+        work().catch((error: unknown) => this.faults.push(error));
+      },
+    });
+    const events = executor.events$.subscribe(({ what }) => {
+      if (what === 'available') agent.onAvailable();
+    });
+    const identities = this.identity$.subscribe(() => agent.lookAgain());
+    const stop = (): void => {
+      events.unsubscribe();
+      identities.unsubscribe();
+    };
+    this.life = { agent, clock, stop };
+    await agent.start();
+  }
+
+  /** In order, as at an upgrade. */
+  async stop(): Promise<void> {
+    const life = this.life;
+    this.life = undefined;
+    life?.stop();
+    await life?.agent.stop();
+    await this.disk.stop();
+  }
+
+  /** As kill -9: of the batches in flight the first `survivors` reached the disk. */
+  kill(survivors = 0): void {
+    const life = this.life;
+    this.life = undefined;
+    life?.stop();
+    life?.clock.stop();
+    this.executor?.crash();
+    this.disk.crash(survivors);
+    this.server.cut();
+    this.runtime.heavy = 0;
+  }
+
+  get agent(): Agent {
+    if (this.life === undefined) throw new Error('no agent runs');
+    return this.life.agent;
+  }
+
+  /** A container task of this node. */
+  task(overrides: Partially<Task> = {}): Task {
+    return aTask({
+      nodeId: this.nodeId,
+      status: { state: TaskState.ASSIGNED, message: 'assigned' },
+      ...overrides,
+    });
+  }
+
+  tasks(count: number, overrides: Partially<Task> = {}): Task[] {
+    return Array.from({ length: count }, () => this.task(overrides));
+  }
+
+  /** Waits for a fact that comes true without time passing, or with up to `limitMs` of it. */
+  async until(what: string, fact: () => boolean, limitMs = 0): Promise<void> {
+    const end = this.clock.monotonic() + limitMs;
+    for (;;) {
+      // A storage batch and a stream each take a few turns of the event loop.
+      for (let turn = 0; turn < 60; turn++) {
+        if (fact()) return;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (this.clock.monotonic() >= end)
+        throw new Error(
+          `not true: ${what}; ${JSON.stringify({ said: this.said, faults: this.faults.map(String) })}`,
+        );
+      await this.clock.advance(10);
+    }
+  }
+
+  /** Lets everything happen that needs no time. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 60; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  private readonly log: Logger = {
+    debug: () => undefined,
+    info: (...words: unknown[]) => this.say(words),
+    warn: (...words: unknown[]) => this.say(words),
+    error: (...words: unknown[]) => this.say(words),
+  };
+
+  private say(words: readonly unknown[]): void {
+    this.said.push(String(words.at(-1)));
+  }
+}
+
+/** One life's clock: when the process is killed its alarms are gone. */
+class LifeClock implements Clock {
+  private alive = true;
+  constructor(private readonly clock: Clock) {}
+  now = (): number => this.clock.now();
+  monotonic = (): number => this.clock.monotonic();
+  after = (ms: number, run: () => void): Cancel => this.clock.after(ms, () => this.alive && run());
+  stop(): void {
+    this.alive = false;
+  }
+}
