@@ -10,7 +10,7 @@ import { lockState } from './state-lock.js';
 
 /** Runs the standard daemon until a signal or a fatal fault ends it. Resolves to the exit code. */
 export async function runDaemon(settings: Settings): Promise<number> {
-  const log = createLogger({ level: settings.logLevel === 'fatal' ? 'error' : settings.logLevel });
+  const log = createLogger(settings.logLevel === 'fatal' ? 'error' : settings.logLevel);
   const plugins: readonly PluginManifest[] = [
     ...(await standardPlugins(settings.executor)),
     ...(await discoverPlugins(settings.load)),
