@@ -62,7 +62,7 @@ function letGoAt(table: SlotTable, slot: Slot, task: Task): number {
   const made = createdAt(task, now);
   const older = slot.tasks.slice(0, slot.tasks.indexOf(task));
   const stopped = older.filter((other) => !table.isLive(other));
-  const rested = endOf(made, delayMs(table, task, stopped.at(-1)), now);
+  const rested = endOf(made, delayMs(table, task, older.at(-1)), now);
   const stopping = stopped.some((other) => isStopping(table, other));
   return stopping ? Math.max(rested, endOf(made, STOP_WAIT_MS, now)) : rested;
 }

@@ -10,7 +10,7 @@ import {
   parseConstraintsOrNone,
 } from '@swarmkit/sdk/model/constraint';
 import { type DirtyCheck, dirtyCheck } from '@swarmkit/sdk/model/dirty-task';
-import { isJob, newTask, slotKey, slotOf } from '@swarmkit/sdk/model/task';
+import { isJob, newTask, slotOf } from '@swarmkit/sdk/model/task';
 import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { mayRestart } from './restart-policy.js';
@@ -26,7 +26,7 @@ export class SlotTable {
   /** RUNNING for services, COMPLETE for jobs: where a task is let go to, and up to where it is live. */
   readonly goal: TaskState;
   private current: Service;
-  private readonly open = new Map<string, OpenSlot>();
+  private readonly open = new Map<bigint | string, OpenSlot>();
   private readonly check: DirtyCheck;
   private parsed: readonly Constraint[] | undefined;
 
@@ -53,7 +53,7 @@ export class SlotTable {
   }
 
   at(name: SlotName): Slot | undefined {
-    return this.open.get(slotKey(name));
+    return this.open.get(keyOf(name));
   }
 
   isLive(task: Task): boolean {
@@ -106,6 +106,8 @@ export class SlotTable {
     );
     const slot = this.openAt(name);
     slot.tasks.push(task);
+    // Usually the youngest, but not where the clock went back.
+    if (slot.tasks.length > 1) slot.tasks.sort(byAge);
     return slot;
   }
 
@@ -127,7 +129,7 @@ export class SlotTable {
   /** Takes the slot away: all its tasks, history too, are to be stopped and forgotten. */
   retire(slot: Slot): void {
     for (const task of [...slot.tasks]) this.raise(slot, task, TaskState.REMOVE);
-    this.open.delete(slotKey(slot.name));
+    this.open.delete(keyOf(slot.name));
   }
 
   updateService(change: Partial<Service>): void {
@@ -135,9 +137,12 @@ export class SlotTable {
   }
 
   private openAt(name: SlotName): OpenSlot {
-    const key = slotKey(name);
+    const key = keyOf(name);
     const slot = this.open.get(key) ?? { name, tasks: [] };
     this.open.set(key, slot);
     return slot;
   }
 }
+
+/** Within one service the number or the node alone tells slots apart. */
+const keyOf = ({ slot, nodeId }: SlotName): bigint | string => (nodeId === '' ? slot : nodeId);

@@ -16,9 +16,14 @@ export interface Slot {
 export const createdAt = (task: Task, now: number): number =>
   timestampToMs(task.meta?.createdAt) ?? now;
 
-/** Oldest first. No two tasks of a slot are made in one run, so equal times are as good as unheard of. */
+/**
+ * Oldest first. Nothing here ever changes in a task, so the order of a slot does not change either; of
+ * those made in the same instant, which hardly happens, a lower spec version is older.
+ */
 export const byAge = (a: Task, b: Task): number =>
-  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) || (a.id < b.id ? -1 : 1);
+  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) ||
+  Number((a.specVersion?.index ?? 0n) - (b.specVersion?.index ?? 0n)) ||
+  (a.id < b.id ? -1 : 1);
 
 export const isSameVersion = (a: Task, b: Task): boolean =>
   a.specVersion?.index === b.specVersion?.index;

@@ -7,7 +7,7 @@ import { isUsable } from './node-fitness.js';
 import type { Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
 import { type UpdatePolicy, updatePolicy } from './update-policy.js';
-import { failedWhileWatched, progressOf } from './update-progress.js';
+import { hasFailed, progressOf } from './update-progress.js';
 import { isRollback, isUpdating, pausedBy, rolledBackBy } from './update-status.js';
 
 /** True where the service was changed, and has to be looked at anew. */
@@ -35,13 +35,12 @@ function tooManyFailures(table: SlotTable, policy: UpdatePolicy): string | undef
   for (const slot of table.slots) {
     if (!isInReach(table, slot)) continue;
     const { attempt, outdated } = progressOf(table, slot);
-    const ours = attempt?.ofThisUpdate === true ? attempt : undefined;
-    if (outdated || ours !== undefined) total += 1;
-    if (ours?.settledAt === undefined) continue;
-    if (!failedWhileWatched(ours, policy.monitorMs, table.world.now)) continue;
+    if (outdated || attempt?.ofThisUpdate) total += 1;
+    if (attempt?.settledAt === undefined) continue;
+    if (!hasFailed(table, attempt, policy.monitorMs)) continue;
     failures += 1;
-    if (last === undefined || ours.settledAt > last.at)
-      last = { id: ours.task.id, at: ours.settledAt };
+    if (last === undefined || attempt.settledAt > last.at)
+      last = { id: attempt.task.id, at: attempt.settledAt };
   }
   // The ratio is a 32-bit float on the wire, and 1/10 must equal 0.1.
   return failures > 0 && Math.fround(failures / total) > policy.maxFailureRatio

@@ -48,8 +48,10 @@ const attemptOf = (table: SlotTable, task: Task): Attempt => ({
  * never older than its start.
  */
 const isOfThisUpdate = (table: SlotTable, task: Task): boolean =>
-  createdAt(task, table.world.now) >=
-  (timestampToMs(table.service.updateStatus?.startedAt) ?? Number.POSITIVE_INFINITY);
+  createdAt(task, table.world.now) >= startOfUpdate(table);
+
+const startOfUpdate = (table: SlotTable): number =>
+  timestampToMs(table.service.updateStatus?.startedAt) ?? Number.POSITIVE_INFINITY;
 
 function settledAt(table: SlotTable, task: Task): number | undefined {
   if (observedState(task) < TaskState.RUNNING && table.isLive(task)) return undefined;
@@ -64,12 +66,23 @@ function settledAt(table: SlotTable, task: Task): number | undefined {
  */
 const START_ALLOWANCE_MS = 300_000;
 
-/** It ended on its own while it was watched. */
-export function failedWhileWatched({ task }: Attempt, monitorMs: number, now: number): boolean {
-  if (!endedByItself(task) || observedState(task) === TaskState.ORPHANED) return false;
-  if (observedState(task) === TaskState.REJECTED) return true;
+/** It ended on its own while this update watched it. */
+export function hasFailed(
+  table: SlotTable,
+  { task, ofThisUpdate }: Attempt,
+  monitorMs: number,
+): boolean {
+  if (!ofThisUpdate || !endedByItself(task)) return false;
   const endedAt = timestampToMs(taskTime(task)) ?? 0;
-  return endedAt - createdAt(task, now) <= START_ALLOWANCE_MS + monitorMs;
+  if (endedAt <= startOfUpdate(table)) return false;
+  switch (observedState(task)) {
+    case TaskState.ORPHANED:
+      return false;
+    case TaskState.REJECTED:
+      return true;
+    default:
+      return endedAt - createdAt(task, table.world.now) <= START_ALLOWANCE_MS + monitorMs;
+  }
 }
 
 /** How many tasks the reaper leaves in a slot; with one at most, the task before is forgotten at once. */

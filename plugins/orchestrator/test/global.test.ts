@@ -199,6 +199,7 @@ test('nodes that an update cannot reach do not water down its failures', () => {
   swarm.setNodeState('d', NodeStatus_State.DOWN);
   swarm.setImage('agent', 'busybox:2');
   swarm.run();
+  swarm.now += 1;
   swarm.fail(swarm.onNode('agent', 'a')[0]!);
   swarm.run();
   assert.equal(swarm.updateState('agent'), 'PAUSED');

@@ -47,6 +47,8 @@ const step = (swarm: Swarm): void => {
 const begin = (swarm: Swarm): void => {
   swarm.setImage('web', NEW);
   swarm.run();
+  // Nobody answers in the same millisecond.
+  swarm.now += 1;
 };
 
 test('one slot at a time, the next when the new task runs; the status says so', () => {
@@ -114,8 +116,10 @@ test('stop-first: the old task is told to stop, and the new one starts when it h
 test('stop-first: an old task that never stops is waited for one minute, a lost one not at all', () => {
   const swarm = running({}, { count: 2 });
   begin(swarm);
-  assert.equal(swarm.advance(0).wakeAt, swarm.now + 60_000);
-  swarm.advance(60_000);
+  assert.equal(swarm.advance(0).wakeAt, swarm.now + 59_999);
+  swarm.advance(59_998);
+  assert.equal(made(swarm)[0]?.desiredState, TaskState.READY);
+  swarm.advance(1);
   assert.equal(made(swarm)[0]?.desiredState, TaskState.RUNNING);
 
   const other = running({}, { count: 1 });
@@ -445,12 +449,14 @@ test('failure, rollback: what failed in an earlier update does not count', () =>
   swarm.settle();
   swarm.advance(MONITOR_MS);
   assert.equal(swarm.updateState('web'), 'COMPLETED');
+  swarm.settle();
   swarm.advance(60_000);
   swarm.updateService('web', (spec) => ({
     ...withImage(spec, NEW),
     update: { ...spec.update!, failureAction: Action.ROLLBACK, parallelism: 1n },
   }));
   swarm.run();
+  swarm.now += 1;
   swarm.fail(made(swarm)[0]!);
   swarm.settle();
   swarm.advance(MONITOR_MS);
@@ -479,6 +485,7 @@ test('failure, rollback that a person asked for: it pauses, and does not roll fo
     });
   });
   swarm.run();
+  swarm.now += 1;
   swarm.fail(swarm.inSlot('web', 1));
   swarm.run();
   assert.equal(swarm.updateState('web'), 'ROLLBACK_PAUSED');
