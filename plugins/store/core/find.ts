@@ -2,7 +2,7 @@
 import type { By, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { nameKey, objectName } from '@swarmkit/sdk/model/object-name';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { keyOf } from './indexes.js';
+import { keyOf, positionOf } from './indexes.js';
 import type { Member, Members, State, Table } from './state.js';
 import { storeErrors } from './store-errors.js';
 import { Trie } from './trie.js';
@@ -13,7 +13,7 @@ export function find<K extends ObjectKind>(state: State, kind: K, by: By): reado
     case 'all':
       return filter(table, () => true);
     case 'idPrefix':
-      return filter(table, (object) => object.id.startsWith(by.value));
+      return filter(table, (_object, id) => id.startsWith(by.value));
     case 'namePrefix': {
       const prefix = nameKey(by.value);
       return filter(table, (object) => nameKey(objectName(kind, object)).startsWith(prefix));
@@ -28,17 +28,22 @@ export function find<K extends ObjectKind>(state: State, kind: K, by: By): reado
 }
 
 /** What an index leads to, as it stands there; for checks that need no objects. */
-export function membersOf(table: Table, by: By['by'], key: string): Members | undefined {
-  return table.indexes.get(by)?.get(key);
+export function membersOf(
+  state: State,
+  kind: ObjectKind,
+  by: By['by'],
+  key: string,
+): Members | undefined {
+  return state[kind].indexes[positionOf(kind, by)]?.get(key);
 }
 
 function filter<T extends Objects[ObjectKind]>(
   table: Table<T>,
-  wanted: (object: T) => boolean,
+  wanted: (object: T, id: string) => boolean,
 ): readonly T[] {
   const found: T[] = [];
-  table.objects.forEach((object) => {
-    if (wanted(object)) found.push(object);
+  table.objects.forEach((object, id) => {
+    if (wanted(object, id)) found.push(object);
   });
   return found;
 }
@@ -48,7 +53,7 @@ function lookUp<T extends Objects[ObjectKind]>(
   kind: ObjectKind,
   by: By,
 ): readonly T[] {
-  const index = table.indexes.get(by.by);
+  const index = table.indexes[positionOf(kind, by.by)];
   const key = keyOf(by);
   if (index === undefined || key === undefined) throw storeErrors.find(kind, by.by);
   const members = index.get(key);

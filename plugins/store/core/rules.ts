@@ -19,7 +19,7 @@ export function whyNotPut(
 ): SwarmError | undefined {
   if (hasUniqueName(kind)) {
     const name = objectName(kind, object);
-    const holder = membersOf(state[kind], 'name', nameKey(name));
+    const holder = membersOf(state, kind, 'name', nameKey(name));
     if (holder !== undefined && holder !== object.id) return storeErrors.nameConflict();
     // The name of an extension becomes a kind of objects; ours are taken.
     if (kind === 'extension' && (objectKinds as readonly string[]).includes(name))
@@ -27,7 +27,8 @@ export function whyNotPut(
   }
   if (
     kind === 'resource' &&
-    membersOf(state.extension, 'name', nameKey((object as Objects['resource']).kind)) === undefined
+    membersOf(state, 'extension', 'name', nameKey((object as Objects['resource']).kind)) ===
+      undefined
   )
     return storeErrors.noKind();
   return undefined;
@@ -41,6 +42,6 @@ export function whyNotRemove(
 ): SwarmError | undefined {
   const used =
     kind === 'extension' &&
-    membersOf(state.resource, 'kind', objectName('extension', object)) !== undefined;
+    membersOf(state, 'resource', 'kind', objectName('extension', object)) !== undefined;
   return used ? storeErrors.extensionUsed() : undefined;
 }

@@ -2,7 +2,7 @@
  * Cluster state as one immutable value: a trie of objects and one trie an index, for each kind. Taking
  * a copy of it is keeping a reference. A `StateEditor` makes the next value.
  */
-import type { By, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
+import type { ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { objectKinds } from '@swarmkit/sdk/model/object-name';
 import { type Index, indexes } from './indexes.js';
 import { Edit, Trie } from './trie.js';
@@ -15,14 +15,15 @@ export type Members = Member | Trie<Member>;
 
 export interface Table<T = AnyObject> {
   readonly objects: Trie<T>;
-  readonly indexes: ReadonlyMap<By['by'], Trie<Members>>;
+  /** In the order of `indexes[kind]`. */
+  readonly indexes: readonly Trie<Members>[];
 }
 
 export type State = { readonly [K in ObjectKind]: Table<Objects[K]> };
 
 const emptyTable = (kind: ObjectKind): Table<never> => ({
   objects: Trie.empty(),
-  indexes: new Map(indexes[kind].map((index) => [index.by, Trie.empty<Members>()])),
+  indexes: indexes[kind].map(() => Trie.empty<Members>()),
 });
 
 export const emptyState: State = Object.fromEntries(
@@ -81,35 +82,38 @@ export class StateEditor {
       after === undefined
         ? table.objects.delete(id, this.edit)
         : table.objects.set(id, after, this.edit);
-    for (const index of indexes[kind] as readonly Index<AnyObject>[]) {
+    const specs = indexes[kind] as readonly Index<AnyObject>[];
+    specs.forEach((index, at) => {
       const direct = index.direct === true;
       const same = before !== undefined && after !== undefined && index.same?.(before, after);
-      if (same && !direct) continue;
-      let trie = table.indexes.get(index.by) as Trie<Members>;
+      if (same && !direct) return;
+      let trie = table.indexes[at] as Trie<Members>;
       const now = after === undefined ? undefined : index.keys(after);
       if (!same && before !== undefined) {
         const old = index.keys(before);
-        if (old === now && !direct) continue;
+        if (old === now && !direct) return;
         if (old !== now) for (const key of keyList(old)) trie = without(trie, key, id, this.edit);
       }
       const member = direct && after !== undefined ? after : id;
       for (const key of keyList(now)) trie = withMember(trie, key, id, member, this.edit);
-      table.indexes.set(index.by, trie);
-    }
+      table.indexes[at] = trie;
+    });
   }
 
   /** A table that this editor may write on. */
-  private own(kind: ObjectKind): {
-    objects: Trie<AnyObject>;
-    readonly indexes: Map<By['by'], Trie<Members>>;
-  } {
-    const table = this.tables[kind];
+  private own(kind: ObjectKind): OwnTable {
     if (!this.edited.has(kind)) {
       this.edited.add(kind);
-      this.tables[kind] = { objects: table.objects, indexes: new Map(table.indexes) };
+      const { objects, indexes: tries } = this.tables[kind];
+      this.tables[kind] = { objects, indexes: [...tries] };
     }
-    return this.tables[kind] as { objects: Trie<AnyObject>; indexes: Map<By['by'], Trie<Members>> };
+    return this.tables[kind] as OwnTable;
   }
+}
+
+interface OwnTable {
+  objects: Trie<AnyObject>;
+  readonly indexes: Trie<Members>[];
 }
 
 const noKeys: readonly string[] = [];
