@@ -15,10 +15,7 @@ import { endOf } from './world.js';
 /** A replacement waits no longer than this for what it replaces to stop. */
 const STOP_WAIT_MS = 60_000;
 
-/**
- * The earliest instant at which a waiting task made at `made` may be let go or replaced; a lower bound
- * that needs no look at its slot.
- */
+/** No waiting task is let go or replaced before this. A lower bound that needs no look at its slot. */
 export const earliestLetGoAt = (task: Task, now: number): number =>
   endOf(createdAt(task, now), Math.min(restartDelayMs(task), STOP_WAIT_MS), now);
 

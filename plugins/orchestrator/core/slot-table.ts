@@ -3,7 +3,6 @@
  * of a run sees what the steps before it planned, at the cost of this service's tasks alone.
  * Desired state only goes up; tasks that are to be removed are out of the table.
  */
-import { invariant } from '@swarmkit/sdk/plugin/errors';
 import {
   type Constraint,
   meetsConstraints,
@@ -11,6 +10,7 @@ import {
 } from '@swarmkit/sdk/model/constraint';
 import { type DirtyCheck, dirtyCheck } from '@swarmkit/sdk/model/dirty-task';
 import { isJob, newTask, slotOf } from '@swarmkit/sdk/model/task';
+import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { mayRestart } from './restart-policy.js';
