@@ -145,12 +145,13 @@ export class SessionLoop {
     this.managers = relist([], [...stored, ...configured]);
   }
 
-  /** Resolves when the description is another one, or on abort. */
+  /** Resolves when the description or the role is another one, or on abort. */
   private async watchDescription(sent: NodeDescription, signal: AbortSignal): Promise<void> {
+    const { role } = this.parts.identity.current();
     signal.addEventListener('abort', () => this.look.wake(), { once: true });
     while (!signal.aborted) {
       await this.look.wait(describeEveryMs);
-      if (signal.aborted) return;
+      if (signal.aborted || this.parts.identity.current().role !== role) return;
       const now = await this.parts.describe().catch(() => sent);
       if (!wireEqual(now, sent)) return;
     }

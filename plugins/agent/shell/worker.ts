@@ -31,7 +31,10 @@ export interface WorkerParts {
 const retryMs = 1_000;
 
 export class Worker {
+  /** What is assigned. */
   private readonly drivers = new Map<string, TaskDriver>();
+  /** Those, and those that are still removing what they hold. */
+  private readonly live = new Set<TaskDriver>();
   /** Drivers and removals that have not ended, by task. A new driver of the same task comes after. */
   private readonly busy = new Map<string, Promise<void>>();
   private readonly secrets = new Map<string, Secret>();
@@ -88,7 +91,7 @@ export class Worker {
   /** Lets go of every task; what runs goes on. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    for (const driver of this.drivers.values()) driver.close();
+    for (const driver of this.live) driver.close();
     await Promise.all(this.busy.values());
     this.drivers.clear();
   }
@@ -120,9 +123,10 @@ export class Worker {
     };
     const driver = new TaskDriver(task, { ...parts, dependencies, dependenciesKnown: told });
     this.drivers.set(task.id, driver);
+    this.live.add(driver);
     this.occupy(task.id, () => {
       begin?.();
-      return driver.run();
+      return driver.run().finally(() => this.live.delete(driver));
     });
   }
 

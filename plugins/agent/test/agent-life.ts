@@ -5,6 +5,7 @@ import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
 import { VirtualClock, VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import type { Executor } from '@swarmkit/sdk/contracts/executor';
 import type { Identity, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import type { Cancel, Clock, Env } from '@swarmkit/sdk/plugin/env';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
@@ -51,6 +52,7 @@ export class Machine {
 
   async start(...more: Executor[]): Promise<void> {
     const clock = new LifeClock(this.clock);
+    this.manager.newLife();
     const { random } = new VirtualEnv(`life ${++this.lives}`);
     const env: Env = { clock, random, id: () => `id${random.int(1 << 30)}` };
     const executor = new FakeExecutor(this.runtime);
@@ -65,7 +67,7 @@ export class Machine {
       config: this.config,
       identity,
       client: this.network.client({ nodeId: this.nodeId }),
-      storage: this.disk.start(),
+      storage: this.counted(this.disk.start()),
       executors: [executor, ...more],
       run: (_where, work) => {
         work().catch((error: unknown) => this.faults.push(error));
@@ -81,6 +83,23 @@ export class Machine {
     };
     this.life = { agent, clock, stop };
     await agent.start();
+  }
+
+  /** Batches that were asked of the disk. */
+  writes = 0;
+
+  private counted(storage: Storage): Storage {
+    return {
+      open: async (name) => {
+        const space = await storage.open(name);
+        const batch = space.batch.bind(space);
+        space.batch = (operations) => {
+          this.writes++;
+          return batch(operations);
+        };
+        return space;
+      },
+    };
   }
 
   /** In order, as at an upgrade. */

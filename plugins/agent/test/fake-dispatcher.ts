@@ -29,8 +29,11 @@ export class FakeDispatcher {
   /** Each call's task ids and states. */
   readonly calls: string[][] = [];
   readonly statuses = new Map<string, TaskStatus>();
-  /** States of each task in the order of their reports. */
+  /** States of each task as a store would hold them: what is lower than before is ignored. */
   readonly history = new Map<string, TaskState[]>();
+  /** Reports that were lower than one before of the same agent life: there must be none. */
+  readonly wentBack: string[] = [];
+  private told = new Map<string, TaskState>();
   readonly unpublished: string[] = [];
   heartbeats = 0;
   streams = 0;
@@ -38,6 +41,9 @@ export class FakeDispatcher {
   managers: { nodeId: string; addr: string }[] = [];
   /** Thrown by the next registrations, heartbeats or reports while it is set. */
   refuse: { session?: SwarmError; heartbeat?: SwarmError; report?: SwarmError } = {};
+  answerRegistrations = true;
+  /** Reports with this task are refused as a whole. */
+  foreign = '';
   /** Reports are answered only when it resolves. */
   answer: Promise<void> = Promise.resolve();
   private readonly tasks = new Map<string, Task>();
@@ -97,6 +103,11 @@ export class FakeDispatcher {
     this.sendAssignments = send;
   }
 
+  /** Another agent life begins: after a crash it may know less than the one before had told. */
+  newLife(): void {
+    this.told = new Map();
+  }
+
   endSession(error: Error): void {
     this.endCurrent?.(error);
   }
@@ -132,7 +143,7 @@ export class FakeDispatcher {
     if (request.sessionId !== this.sessionId || this.sessionId === '')
       this.sessionId = `session${++this.sessions}`;
     this.sendMessage = send;
-    await send(this.message());
+    if (this.answerRegistrations) await send(this.message());
     await new Promise<void>((resolve, reject) => {
       this.endCurrent = reject;
       call.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -191,10 +202,20 @@ export class FakeDispatcher {
     );
     await this.answer;
     if (this.refuse.report !== undefined) throw this.refuse.report;
+    if (updates.some(({ taskId }) => taskId === this.foreign))
+      throw new SwarmError(
+        'permission-denied',
+        'TEST',
+        'cannot update a task not assigned this node',
+      );
     for (const { taskId, status } of updates) {
       if (status === undefined) continue;
+      const { state } = status;
+      if (state < (this.told.get(taskId) ?? 0)) this.wentBack.push(`${taskId} ${TaskState[state]}`);
+      this.told.set(taskId, state);
+      if (state < (this.statuses.get(taskId)?.state ?? 0)) continue;
       const states = this.history.get(taskId) ?? [];
-      if (states.at(-1) !== status.state) states.push(status.state);
+      if (states.at(-1) !== state) states.push(state);
       this.history.set(taskId, states);
       this.statuses.set(taskId, status);
       const task = this.tasks.get(taskId);
