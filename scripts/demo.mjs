@@ -16,7 +16,7 @@ const ctlPath = path.join(root, 'apps/swarmctl/dist/main.js');
 
 installPackages();
 say('Building');
-build();
+if (!process.env.SWARMKIT_NO_BUILD) build();
 
 const dir = mkdtempSync(path.join(tmpdir(), 'swarmkit-demo-'));
 undo.push(() => rmSync(dir, { recursive: true, force: true }));
@@ -26,14 +26,6 @@ let failed = false;
 let stopping = false;
 process.on('SIGINT', () => void finish(failed ? 1 : 0));
 process.on('SIGTERM', () => void finish(failed ? 1 : 0));
-try {
-  await show();
-} catch (error) {
-  failed = true;
-  console.error(`\ndemo: ${error.message}`);
-}
-if (check || failed) await finish(failed ? 1 : 0);
-
 async function show() {
   const runtime = await findRuntime();
   say(`Starting swarmd (state in ${dir})`);
@@ -320,3 +312,11 @@ async function finish(code) {
     }
   process.exit(code);
 }
+
+try {
+  await show();
+} catch (error) {
+  failed = true;
+  console.error(`\ndemo: ${error.message}`);
+}
+if (check || failed) await finish(failed ? 1 : 0);

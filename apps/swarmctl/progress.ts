@@ -1,3 +1,4 @@
+import { dirtyCheck } from '@swarmkit/sdk/model/dirty-task';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { GetServiceRequest, ListTasksRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
@@ -31,10 +32,9 @@ export function convergence(
   const live = tasks.filter((task) => task.desiredState <= TaskState.RUNNING);
   const wanted =
     mode?.$case === 'replicated' ? Number(mode.value.replicas) : Math.max(live.length, usableNodes);
-  const isCurrent = (task: Task): boolean =>
-    task.specVersion === undefined ||
-    service.specVersion === undefined ||
-    task.specVersion.index === service.specVersion.index;
+  // A task of an older version is current all the same when nothing that concerns it has changed.
+  const isOutdated = dirtyCheck(service);
+  const isCurrent = (task: Task): boolean => !isOutdated(task, undefined);
   const running = live.filter(
     (task) => isCurrent(task) && task.status?.state === TaskState.RUNNING,
   ).length;
