@@ -10,9 +10,11 @@ import {
   PortConfig_Protocol,
   PortConfig_PublishMode,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import type { ContainerCreateOptions, HostConfig, MountSettings } from 'dockerode';
 
-/** A task as Docker's container create request. Pure: the same task gives the same request. */
+/**
+ * A task as Docker's container create request. Pure: the same task gives the same request. The shapes are
+ * inferred, since the client's types belong to the shell, which checks them where it sends the request.
+ */
 
 export const taskIdLabel = 'com.docker.swarm.task.id';
 /** Of this node's own engine only: two agents on one engine must not touch each other's containers. */
@@ -36,7 +38,7 @@ export function containerOf(task: Task): ContainerSpec {
   return runtime.value;
 }
 
-export function createOptions(task: Task): ContainerCreateOptions {
+export function createOptions(task: Task) {
   const spec = containerOf(task);
   return {
     name: containerName(task),
@@ -76,7 +78,7 @@ const nanos = (duration: Duration | undefined): number | undefined => {
   return ms === undefined ? undefined : ms * 1_000_000;
 };
 
-function healthcheck(spec: ContainerSpec): Pick<ContainerCreateOptions, 'Healthcheck'> {
+function healthcheck(spec: ContainerSpec) {
   const check = spec.healthcheck;
   if (check === undefined) return {};
   const interval = nanos(check.interval);
@@ -114,7 +116,7 @@ const ports = (task: Task): readonly HostPort[] =>
 
 const portKey = (port: HostPort): string => `${port.target}/${port.protocol}`;
 
-function hostConfig(task: Task, spec: ContainerSpec): HostConfig {
+function hostConfig(task: Task, spec: ContainerSpec) {
   const limits = task.spec?.resources?.limits;
   const reserved = task.spec?.resources?.reservations;
   const onHost = task.networks.some(({ network }) => network?.spec?.annotations?.name === 'host');
@@ -160,7 +162,7 @@ const mountTypes = {
   [Mount_Type.TMPFS]: 'tmpfs',
 } as const;
 
-function mount(one: Mount): MountSettings {
+function mount(one: Mount) {
   const type = mountTypes[one.type as keyof typeof mountTypes];
   if (type === undefined)
     throw new SwarmError(
