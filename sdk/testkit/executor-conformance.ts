@@ -4,6 +4,7 @@
  * image and on a bare machine alike. Nothing here sleeps: it waits for facts, with a deadline.
  */
 import assert from 'node:assert/strict';
+import { setMaxListeners } from 'node:events';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type {
   Dependencies,
@@ -42,14 +43,16 @@ export interface ExecutorConformance {
 type SpecParts = Partial<ContainerSpec>;
 
 const noDependencies: Dependencies = { secret: () => undefined, config: () => undefined };
-/** A signal that never aborts. */
+/** A signal that never aborts; many verbs listen to it at once. */
 const calm = new AbortController().signal;
+setMaxListeners(0, calm);
 let taskNumber = 0;
 
 /** A task as an agent gets it, that runs `script` in a shell. */
 export function shellTask(image: string, script: string, parts: SpecParts = {}): Task {
   // Ids stay unique over processes, so that a leftover of an earlier run cannot be adopted.
-  const id = `conf${process.pid.toString(36)}x${(++taskNumber).toString(36)}`.padEnd(25, '0');
+  const head = `conf${process.pid.toString(36)}x`;
+  const id = head + (++taskNumber).toString(36).padStart(25 - head.length, '0');
   const spec = ContainerSpec.fromPartial({ image, command: ['sh', '-c', script], ...parts });
   return Task.fromPartial({
     id,

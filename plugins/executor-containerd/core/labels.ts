@@ -8,7 +8,10 @@ export const TASK_ID_LABEL = 'com.docker.swarm.task.id';
 /** containerd refuses longer ones, key and value together. */
 const LABEL_BOUND = 4096;
 
-/** Spec, then the task's annotations, then the system's own, which nobody overrides. */
+/**
+ * Spec, then the task's annotations, then the system's own, which nobody overrides. Docker's empty
+ * `com.docker.swarm.task` is missing: containerd does not keep labels without a value.
+ */
 export function containerLabels(task: Task, spec: ContainerSpec): Readonly<Record<string, string>> {
   const own = Object.entries({ ...spec.labels, ...task.annotations?.labels }).filter(
     ([key, value]) =>
@@ -17,7 +20,6 @@ export function containerLabels(task: Task, spec: ContainerSpec): Readonly<Recor
   );
   return {
     ...Object.fromEntries(own),
-    'com.docker.swarm.task': '',
     [TASK_ID_LABEL]: task.id,
     'com.docker.swarm.task.name': taskName(task),
     'com.docker.swarm.node.id': task.nodeId,

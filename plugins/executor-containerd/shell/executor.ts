@@ -1,5 +1,5 @@
 /** The executor itself: one connection, one event subscription, a controller for each task. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type {
   Dependencies,
   Executor,
@@ -65,22 +65,24 @@ export class ContainerdExecutor implements Executor {
     // Two for each processor keep both busy; past that they only wait for each other in the kernel.
     const parallel = Math.min(16, Math.max(2, 2 * machineResources().cpus));
     const containerd = new ContainerdConnection({ ...config, clock: env.clock });
-    const exits = new ExitWatch(containerd);
+    const exits = new ExitWatch(containerd, () => this.subscription.live);
     this.connection = containerd;
-    this.tasksDir = join(config.dir, 'tasks');
+    // containerd opens the pipes by their paths, from a working directory of its own.
+    const dir = resolve(config.dir);
+    this.tasksDir = join(dir, 'tasks');
     this.events$ = events.facts$;
     this.services = {
       containerd,
       images: new ImageStore(containerd, { ...config, platform: imagePlatform(), env, log }),
       containers: new Containers(containerd, {
         ...config,
-        volumesDir: join(config.dir, 'volumes'),
+        volumesDir: join(dir, 'volumes'),
         host,
         env,
         log,
       }),
       exits,
-      fifos: new FifoPool(join(config.dir, 'fifos')),
+      fifos: new FifoPool(join(dir, 'fifos')),
       logs,
       env,
       host,
@@ -145,7 +147,8 @@ export class ContainerdExecutor implements Executor {
     });
   }
 
-  controller(task: Task, _dependencies: Dependencies): TaskController {
+  /** Secrets and configs are refused by now, so that nothing is looked up in the dependencies. */
+  controller(task: Task, _dependencies?: Dependencies): TaskController {
     const spec = containerSpec(task);
     if (!TASK_ID.test(task.id))
       throw invalid(

@@ -89,3 +89,9 @@ export async function importBusybox(
 }
 
 export { BUSYBOX_REFERENCE };
+
+/** Options of a `describe`: without the engine it is skipped with the reason, under CI it fails. */
+export function skipWithout(missing: string | undefined): { readonly skip: string | false } {
+  if (missing !== undefined && process.env.CI === 'true') throw new Error(missing);
+  return { skip: missing ?? false };
+}

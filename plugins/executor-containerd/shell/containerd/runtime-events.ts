@@ -1,9 +1,9 @@
 /**
  * One subscription to containerd's events, kept alive: the source of exits, and of whether containerd
  * is there at all.
- * containerd does not say when a subscription has begun. So we publish a greeting and wait for it to
- * come back: what happens after that cannot be missed. What happened before is found by looking,
- * which `onConnected` is for.
+ * containerd does not say when a subscription has begun. So we publish a greeting, again and again
+ * until one comes back: what happens after that cannot be missed. What happened before is found by
+ * looking, which `onConnected` is for.
  */
 import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { Cancel, Env } from '@swarmkit/sdk/plugin/env';
@@ -27,8 +27,10 @@ const GREETING_TOPIC = '/swarmkit/subscribed';
 const EXIT_TOPIC = '/tasks/exit';
 /** Between two tries to subscribe. */
 const RETRY_MS = 250;
-/** For the greeting to come back. */
-const GREETING_MS = 10_000;
+/** After the first greeting; then twice as long, and so on. */
+const GREETING_MS = 10;
+/** For a greeting to come back. */
+const SUBSCRIBE_MS = 10_000;
 
 export class RuntimeEvents {
   private stream: ClientReadableStream<Envelope> | undefined;
@@ -75,14 +77,10 @@ export class RuntimeEvents {
       this.lose(stream, messageOf(translate(error, this.containerd.address))),
     );
     stream.on('end', () => this.lose(stream, 'containerd ended the subscription'));
-    this.timer = this.env.clock.after(GREETING_MS, () => {
-      stream.cancel();
-      this.lose(stream, `containerd at ${this.containerd.address} does not deliver events`);
-    });
-    this.greet(stream);
+    this.greet(stream, GREETING_MS);
   }
 
-  private greet(stream: ClientReadableStream<Envelope>): void {
+  private greet(stream: ClientReadableStream<Envelope>, waitMs: number): void {
     const event = { typeUrl: 'swarmkit.Subscribed', value: Buffer.from(this.greeting) };
     this.containerd
       .unary(EventsService.publish, { topic: GREETING_TOPIC, event })
@@ -90,6 +88,12 @@ export class RuntimeEvents {
         stream.cancel();
         this.lose(stream, messageOf(error));
       });
+    this.timer = this.env.clock.after(waitMs, () => {
+      // One that was published before the subscription had begun is lost.
+      if (waitMs < SUBSCRIBE_MS) return this.greet(stream, 2 * waitMs);
+      stream.cancel();
+      this.lose(stream, `containerd at ${this.containerd.address} does not deliver events`);
+    });
   }
 
   private take({ topic, event }: Envelope): void {

@@ -48,17 +48,17 @@ async function unpackLayer(
 ): Promise<void> {
   if (await hasSnapshot(containerd, snapshotter, name)) return;
   const key = `extract-${env.id()} ${name}`;
-  const prepared = await containerd.unary(
-    SnapshotsService.prepare,
-    { snapshotter, key, parent, labels: { 'containerd.io/snapshot.ref': name } },
-    { lease },
-  );
   try {
+    const { mounts } = await containerd.unary(
+      SnapshotsService.prepare,
+      { snapshotter, key, parent, labels: { 'containerd.io/snapshot.ref': name } },
+      { lease },
+    );
     const { applied } = await containerd.unary(
       DiffService.apply,
       {
         diff: { ...layer, size: BigInt(layer.size), annotations: {} },
-        mounts: prepared.mounts,
+        mounts,
         payloads: {},
         syncFs: false,
       },

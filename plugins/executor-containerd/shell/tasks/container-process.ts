@@ -106,6 +106,8 @@ export class ContainerProcess {
 
   /** Sends `signal`, and after `graceMs` SIGKILL. Resolves when it has ended; at once when none runs. */
   async stop(signal: number, graceMs: number, abort: AbortSignal): Promise<void> {
+    // Without containerd nobody would tell of the end: better to say so at once than after the grace.
+    if (!this.exits.isLive()) this.known = await this.look();
     const state = await this.state();
     if (state.kind === 'none' || state.kind === 'stopped') return;
     await signalProcess(this.containerd, this.containerId, state.pid, signal);

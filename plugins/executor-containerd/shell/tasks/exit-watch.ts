@@ -27,7 +27,11 @@ interface Watched extends ProcessRef {
 export class ExitWatch {
   private readonly watched = new Map<string, Watched>();
 
-  constructor(private readonly containerd: ContainerdConnection) {}
+  /** `isLive`: events are flowing. */
+  constructor(
+    private readonly containerd: ContainerdConnection,
+    readonly isLive: () => boolean,
+  ) {}
 
   /** Before a process is started, so that its end cannot come first. `started` or `forget` must follow. */
   expect(process: ProcessRef): void {
