@@ -60,7 +60,7 @@ export function processSpec(task: Task): ProcessSpec {
 }
 
 /** Docker's forms: `SIGINT`, `INT`, `2`. */
-export function signalName(text: string): string {
+function signalName(text: string): string {
   if (text === '') return 'SIGTERM';
   const upper = text.toUpperCase();
   return /^\d+$/.test(upper) || upper.startsWith('SIG') ? upper : `SIG${upper}`;

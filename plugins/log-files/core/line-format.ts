@@ -11,7 +11,7 @@ export interface StoredLine {
 }
 
 /** Longer lines are cut into parts. */
-export const maxLineBytes = 16 * 1024;
+const maxLineBytes = 16 * 1024;
 
 const newline = 10;
 const space = 32;

@@ -7,7 +7,7 @@ import type { SchedulerScorer } from '@swarmkit/sdk/contracts/scheduling';
 /** From so many recent failures on, a node is avoided. */
 const faultyFrom = 5;
 
-export const faultyNodeScorer: SchedulerScorer = {
+const faultyNodeScorer: SchedulerScorer = {
   id: 'faulty-node',
   order: 100,
   score(task, node) {
@@ -16,13 +16,13 @@ export const faultyNodeScorer: SchedulerScorer = {
   },
 };
 
-export const serviceSpreadScorer: SchedulerScorer = {
+const serviceSpreadScorer: SchedulerScorer = {
   id: 'service-spread',
   order: 200,
   score: (task, node) => node.activeTasksOf(task.serviceId),
 };
 
-export const leastLoadedScorer: SchedulerScorer = {
+const leastLoadedScorer: SchedulerScorer = {
   id: 'least-loaded',
   order: 300,
   score: (_task, node) => node.activeTasks,
