@@ -10,7 +10,7 @@ import { dispatcherHandlers } from './shell/handlers.js';
 
 /** Sends nodes their assignments and takes their reports, while this manager leads. */
 
-const running = new WeakMap<Context, () => void>();
+const running = new WeakMap<Context, () => Promise<void>>();
 
 export const dispatcher = definePlugin({
   id: 'dispatcher',
@@ -35,14 +35,16 @@ export const dispatcher = definePlugin({
       expose: ['control', 'remote'],
       handlers: dispatcherHandlers(service),
     });
-    running.set(ctx, () => {
-      unmount(new SwarmError('aborted', 'DISPATCHER_STOPPED', 'dispatcher is stopped'));
+    running.set(ctx, async () => {
       service.stop();
+      // Streams say their last word first.
+      await new Promise((said) => setImmediate(said));
+      unmount(new SwarmError('aborted', 'DISPATCHER_STOPPED', 'dispatcher is stopped'));
     });
   },
 
-  stop(ctx) {
-    running.get(ctx)?.();
+  async stop(ctx) {
+    await running.get(ctx)?.();
   },
 });
 

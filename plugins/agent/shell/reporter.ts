@@ -1,4 +1,4 @@
-import type { Clock } from '@swarmkit/sdk/plugin/env';
+import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { TaskState, type TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { PendingReports } from '../core/pending-reports.js';
@@ -16,6 +16,7 @@ export type SendReports = (reports: readonly Report[]) => Promise<void>;
 
 /** How long a step on the way may wait. SwarmKit's dispatcher writes every 100 ms. */
 const stepMs = 100;
+const fullRetryMs = 1_000;
 /** Reports in one call: far below the 4 MiB of a message. */
 const batchSize = 1_000;
 
@@ -50,7 +51,7 @@ export class Reporter {
         }
         if (!this.urgent) await this.gather(signal);
         this.urgent = false;
-        if (!signal.aborted) await this.deliver(send, this.pending.take(batchSize));
+        if (!signal.aborted) await this.deliver(send, this.pending.take(batchSize), signal);
       }
     } finally {
       signal.removeEventListener('abort', stop);
@@ -67,7 +68,11 @@ export class Reporter {
     }
   }
 
-  private async deliver(send: SendReports, reports: readonly Report[]): Promise<void> {
+  private async deliver(
+    send: SendReports,
+    reports: readonly Report[],
+    signal: AbortSignal,
+  ): Promise<void> {
     if (reports.length === 0) return;
     try {
       await send(reports);
@@ -80,12 +85,14 @@ export class Reporter {
       if (kind === 'permission-denied') {
         if (reports.length === 1) return;
         const half = reports.length >>> 1;
-        await this.deliver(send, reports.slice(0, half));
-        await this.deliver(send, reports.slice(half));
+        await this.deliver(send, reports.slice(0, half), signal);
+        await this.deliver(send, reports.slice(half), signal);
         return;
       }
       this.pending.giveBack(reports);
-      throw error;
+      // It is full there: a new session, which reports everything again, would make it worse.
+      if (kind !== 'resource-exhausted') throw error;
+      await delay(this.clock, fullRetryMs, signal);
     }
   }
 }

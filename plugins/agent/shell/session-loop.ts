@@ -44,6 +44,7 @@ const describeEveryMs = 20_000;
 export class SessionLoop {
   private managers: readonly KnownManager[] = [];
   private backoffMs = 0;
+  private registeredAt: number | undefined;
   private sessionId = '';
   private complaint = '';
   private readonly look: Wakeup;
@@ -63,19 +64,23 @@ export class SessionLoop {
     await this.recallManagers();
     while (!stop.aborted) {
       let address: string | undefined;
+      this.registeredAt = undefined;
       try {
         address = this.chooseAddress();
         await this.session(address, stop);
       } catch (error) {
         if (stop.aborted) return;
         if (address !== undefined) this.managers = observe(this.managers, address, sessionClosed);
-        if (messageOf(error) !== this.complaint)
+        const now = env.clock.monotonic();
+        const lastedMs = now - (this.registeredAt ?? now);
+        // The same complaint is made again only when all was well in between.
+        if (messageOf(error) !== this.complaint || lastedMs > this.backoffMs)
           log.warn(
             { err: error, manager: address },
             `no session with a manager: ${messageOf(error)}`,
           );
         this.complaint = messageOf(error);
-        this.backoffMs = nextBackoffMs(this.backoffMs);
+        this.backoffMs = nextBackoffMs(this.backoffMs, lastedMs);
         await delay(env.clock, waitMs(this.backoffMs, env.random.next()), stop);
       }
     }
@@ -98,8 +103,7 @@ export class SessionLoop {
           sessionId: this.sessionId,
           onRegistered: (sessionId) => {
             this.sessionId = sessionId;
-            this.backoffMs = 0;
-            this.complaint = '';
+            this.registeredAt = env.clock.monotonic();
             log.info({ manager: address, session: sessionId }, 'in session with a manager');
             worker.reportAll();
           },

@@ -26,6 +26,11 @@ describe('back-off', () => {
     for (let bound = 0; bounds.length < 9; bounds.push(bound)) bound = nextBackoffMs(bound);
     assert.deepEqual(bounds, [100, 300, 700, 1500, 3100, 6300, 8000, 8000, 8000]);
   });
+  it('begins anew after a session that outlived the bound', () => {
+    assert.equal(nextBackoffMs(700, 701), 100);
+    assert.equal(nextBackoffMs(700, 700), 1500);
+    assert.equal(nextBackoffMs(0, 5), 100);
+  });
   it('waits anything below the bound', () => {
     assert.equal(waitMs(300, 0), 0);
     assert.equal(waitMs(300, 0.5), 150);

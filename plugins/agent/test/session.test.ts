@@ -178,6 +178,27 @@ describe('a session', () => {
       await reported(task.id, COMPLETE, 8_100);
     });
 
+    it('waits in the same session while the manager has no room for it', async () => {
+      await begin();
+      manager.refuse.report = refusal('resource-exhausted', 'too many status reports are waiting');
+      const task = machine.task();
+      manager.assign(task);
+      await machine.clock.advance(10_000);
+      assert.ok(manager.calls.length <= 12, `${manager.calls.length} calls`);
+      manager.refuse = {};
+      await reported(task.id, RUNNING, 1_100);
+      assert.equal(manager.registrations.length, 1);
+    });
+
+    it('that is refused over and over slows the sessions down', async () => {
+      await begin();
+      manager.refuse.report = refusal('unavailable', 'no quorum');
+      manager.assign(machine.task());
+      await machine.clock.advance(60_000);
+      assert.ok(manager.registrations.length <= 30, `${manager.registrations.length} sessions`);
+      assert.equal(machine.said.filter((line) => line.includes('no quorum')).length, 1);
+    });
+
     it('is forgotten when nobody there knows the task', async () => {
       await begin();
       manager.refuse.report = refusal('not-found', 'task not found');

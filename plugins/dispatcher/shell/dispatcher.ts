@@ -2,7 +2,7 @@ import type { Consensus } from '@swarmkit/sdk/contracts/consensus';
 import type { Call } from '@swarmkit/sdk/contracts/rpc';
 import type { Commit, Store, Writer } from '@swarmkit/sdk/contracts/store';
 import { durationFromMs } from '@swarmkit/sdk/model/time';
-import type { Cancel, Env } from '@swarmkit/sdk/plugin/env';
+import type { Env } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import {
@@ -22,17 +22,13 @@ import {
   VolumePublishStatus_State,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { NodeAssignments } from '../core/assignments.js';
-import {
-  countRegistration,
-  gracePeriods,
-  heartbeatMs,
-  jitteredMs,
-  unknownGracePeriods,
-} from '../core/liveness.js';
+import { heartbeatMs, jitteredMs } from '../core/liveness.js';
 import { concernsSession, sessionMessage } from '../core/session-message.js';
 import { checkReporter } from '../core/status-report.js';
 import { NodeRecords } from './node-records.js';
-import { AssignmentStream, NodeSession } from './node-session.js';
+import { AssignmentStream, type NodeSession } from './node-session.js';
+import { NodeWatch } from './node-watch.js';
+import { Sessions } from './sessions.js';
 import { SignalFlag } from './signal-flag.js';
 import { StatusQueue } from './status-queue.js';
 
@@ -56,63 +52,58 @@ const statusWriter: Writer = {
  * manager leads and keeps nothing that a new leader could not find again.
  */
 export class Dispatcher {
-  private readonly nodes = new Map<string, NodeSession>();
+  private readonly sessions: Sessions;
   private readonly statuses: StatusQueue;
   private readonly records: NodeRecords;
-  private orphanTimer: Cancel | undefined;
-  private stopped = false;
+  private readonly watch: NodeWatch;
 
   constructor(private readonly options: DispatcherOptions) {
-    const { store, env, leaderId } = options;
+    const { store, env, log, leaderId } = options;
+    this.sessions = new Sessions(env);
     this.statuses = new StatusQueue(store, env, statusWriter, leaderId);
     this.records = new NodeRecords(store, env, statusWriter, leaderId);
-  }
-
-  start(): void {
-    this.options.run('unknown nodes', async () => {
-      for (const id of await this.records.unknown()) {
-        const node = this.node(id);
-        if (node.sessionId === '')
-          node.expect(unknownGracePeriods * this.periodMs(), () =>
-            this.silent(node, 'heartbeat failure for node in "unknown" state'),
-          );
-      }
-      this.watchOrphans();
+    this.watch = new NodeWatch({
+      env,
+      log,
+      sessions: this.sessions,
+      records: this.records,
+      periodMs: () => this.periodMs(),
+      run: (where, work) => options.run(where, work),
     });
   }
 
+  start(): void {
+    this.watch.start();
+  }
+
+  /** Streams end with `node must disconnect`; whoever comes later is told that this is over. */
   stop(): void {
-    this.stopped = true;
-    this.orphanTimer?.();
-    for (const node of this.nodes.values()) node.end();
-    this.nodes.clear();
+    this.watch.stop();
+    this.sessions.stop();
   }
 
   onCommit(commit: Commit): void {
     for (const change of commit.changes) {
       switch (change.kind) {
         case 'task':
-          this.nodes.get(change.object.nodeId)?.touch(change.id);
+          this.sessions.get(change.object.nodeId)?.touch(change.id);
           if (change.old && change.old.nodeId !== change.object.nodeId)
-            this.nodes.get(change.old.nodeId)?.touch(change.id);
+            this.sessions.get(change.old.nodeId)?.touch(change.id);
           break;
         case 'volume':
           for (const status of [
             ...change.object.publishStatus,
             ...(change.old?.publishStatus ?? []),
           ])
-            this.nodes.get(status.nodeId)?.touchVolume(change.id);
+            this.sessions.get(status.nodeId)?.touchVolume(change.id);
           break;
         case 'node': {
-          const node = this.nodes.get(change.id);
-          if (change.action === 'remove') {
-            node?.end();
-            this.nodes.delete(change.id);
-          } else if (concernsSession(change, change.id)) node?.tell();
+          if (change.action === 'remove') this.sessions.drop(change.id);
+          else if (concernsSession(change, change.id)) this.sessions.get(change.id)?.tell();
           break;
         }
         case 'cluster':
-          for (const node of this.nodes.values())
+          for (const node of this.sessions.all)
             if (concernsSession(change, node.nodeId)) node.tell();
           break;
         default:
@@ -142,9 +133,9 @@ export class Dispatcher {
   }
 
   heartbeat(nodeId: string, sessionId: string): HeartbeatResponse {
-    const node = this.inSession(nodeId, sessionId);
+    const node = this.sessions.check(nodeId, sessionId);
     const period = jitteredMs(this.periodMs(), this.options.env.random.next());
-    this.expectBeat(node, period);
+    this.watch.expectBeat(node, period);
     return { period: durationFromMs(period) };
   }
 
@@ -154,7 +145,7 @@ export class Dispatcher {
     sessionId: string,
     send: (message: AssignmentsMessage) => Promise<void>,
   ): Promise<void> {
-    const node = this.inSession(call.peer.nodeId, sessionId);
+    const node = this.sessions.check(call.peer.nodeId, sessionId);
     const signal = AbortSignal.any([call.signal, node.ended.signal]);
     const ended = node.ended.signal;
     const known = new NodeAssignments(node.nodeId);
@@ -195,7 +186,7 @@ export class Dispatcher {
     sessionId: string,
     send: (message: TasksMessage) => Promise<void>,
   ): Promise<void> {
-    const node = this.inSession(call.peer.nodeId, sessionId);
+    const node = this.sessions.check(call.peer.nodeId, sessionId);
     const ended = node.ended.signal;
     const signal = AbortSignal.any([call.signal, ended]);
     const stream = new AssignmentStream();
@@ -219,7 +210,7 @@ export class Dispatcher {
     sessionId: string,
     updates: readonly UpdateTaskStatusRequest_TaskStatusUpdate[],
   ): Promise<UpdateTaskStatusResponse> {
-    this.inSession(nodeId, sessionId);
+    this.sessions.check(nodeId, sessionId);
     const view = this.options.store.view();
     const reports: [string, TaskStatus][] = [];
     for (const { taskId, status } of updates) {
@@ -236,7 +227,7 @@ export class Dispatcher {
     sessionId: string,
     updates: readonly UpdateVolumeStatusRequest_VolumeStatusUpdate[],
   ): Promise<UpdateVolumeStatusResponse> {
-    this.inSession(nodeId, sessionId);
+    this.sessions.check(nodeId, sessionId);
     await this.options.store.update(statusWriter, (draft) => {
       for (const { id, unpublished } of updates) {
         const volume = draft.get('volume', id);
@@ -260,28 +251,16 @@ export class Dispatcher {
     sessionId: string,
   ): Promise<NodeSession> {
     const { nodeId } = call.peer;
-    const { env, store } = this.options;
-    if (store.head().get('node', nodeId) === undefined)
+    if (this.options.store.head().get('node', nodeId) === undefined)
       throw new SwarmError('unknown', 'DISPATCHER_NO_NODE', 'node not found', {
         detail: { node: nodeId },
       });
-    const node = this.node(nodeId);
-    if (sessionId === '' || sessionId !== node.sessionId) {
-      const counted = countRegistration(node.registrations, env.clock.monotonic());
-      if (counted === undefined)
-        throw new SwarmError(
-          'unavailable',
-          'DISPATCHER_RATE',
-          `node ${nodeId} exceeded rate limit count of registrations`,
-        );
-      node.registrations = counted;
-      node.begin(env.id());
-    }
+    const node = this.sessions.register(nodeId, sessionId);
     const mine = node.sessionId;
-    this.expectBeat(node, this.periodMs());
+    this.watch.expectBeat(node, this.periodMs());
     await this.records.ready(nodeId, this.addressOf(call), description);
     // Another registration of the same node may have come in while this one was being written.
-    return this.inSession(nodeId, mine);
+    return this.sessions.check(nodeId, mine);
   }
 
   /** The caller's IP; on the socket it is this manager's own. */
@@ -292,50 +271,6 @@ export class Dispatcher {
       .find((member) => member.nodeId === call.peer.nodeId);
     const host = hostOf(own?.address ?? '');
     return host === '' || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  }
-
-  private inSession(nodeId: string, sessionId: string): NodeSession {
-    if (this.stopped)
-      throw new SwarmError('aborted', 'DISPATCHER_STOPPED', 'dispatcher is stopped');
-    const node = this.nodes.get(nodeId);
-    if (node === undefined)
-      throw new SwarmError('not-found', 'DISPATCHER_NOT_REGISTERED', 'node not registered');
-    if (sessionId === '' || node.sessionId !== sessionId)
-      throw new SwarmError('invalid-argument', 'DISPATCHER_SESSION', 'session invalid');
-    return node;
-  }
-
-  private node(nodeId: string): NodeSession {
-    let node = this.nodes.get(nodeId);
-    if (node === undefined) {
-      node = new NodeSession(nodeId, this.options.env.clock);
-      this.nodes.set(nodeId, node);
-    }
-    return node;
-  }
-
-  private expectBeat(node: NodeSession, periodMs: number): void {
-    node.expect(gracePeriods * periodMs, () => this.silent(node, 'heartbeat failure'));
-  }
-
-  private silent(node: NodeSession, message: string): void {
-    if (this.stopped) return;
-    this.options.log.warn({ node: node.nodeId }, message);
-    node.end();
-    this.options.run('node down', async () => {
-      await this.records.down(node.nodeId, message);
-      this.watchOrphans();
-    });
-  }
-
-  private watchOrphans(): void {
-    this.options.run('orphaned tasks', async () => {
-      const at = await this.records.orphan();
-      this.orphanTimer?.();
-      if (at === undefined || this.stopped) return;
-      const { clock } = this.options.env;
-      this.orphanTimer = clock.after(at - clock.now(), () => this.watchOrphans());
-    });
   }
 
   private periodMs(): number {

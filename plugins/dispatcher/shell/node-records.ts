@@ -41,19 +41,18 @@ export class NodeRecords {
     await this.mark([nodeId], NodeStatus_State.DOWN, message);
   }
 
-  /** A new leader has not heard of anyone yet. One write for all. */
-  async unknown(): Promise<readonly string[]> {
+  /** A new leader has not heard of anyone yet, except of those that `isHere`. One write for all. */
+  async unknown(isHere: (nodeId: string) => boolean): Promise<readonly string[]> {
     const ids = this.store
       .head()
       .find('node', { by: 'all' })
-      .filter((node) => node.status?.state !== NodeStatus_State.DOWN)
+      .filter((node) => node.status?.state !== NodeStatus_State.DOWN && !isHere(node.id))
       .map((node) => node.id);
-    if (ids.length > 0)
-      await this.mark(
-        ids,
-        NodeStatus_State.UNKNOWN,
-        'Node moved to "unknown" state due to leadership change in cluster',
-      );
+    await this.mark(
+      ids,
+      NodeStatus_State.UNKNOWN,
+      'Node moved to "unknown" state due to leadership change in cluster',
+    );
     return ids;
   }
 
@@ -69,35 +68,46 @@ export class NodeRecords {
         .filter((task) => isOnNode(observedState(task))),
     );
     if (lost.length > 0)
-      await this.store.update(this.writer, (draft) => {
-        for (const { id } of lost) {
-          const task = draft.get('task', id);
-          if (task?.status === undefined || !isOnNode(observedState(task))) continue;
-          draft.update('task', {
-            ...task,
-            status: {
-              ...task.status,
-              state: TaskState.ORPHANED,
-              appliedBy: this.leaderId,
-              appliedAt: timestampFromMs(now),
-            },
-          });
-        }
-      });
+      await this.store.update(
+        this.writer,
+        (draft) => {
+          for (const { id } of lost) {
+            const task = draft.get('task', id);
+            if (task?.status === undefined || !isOnNode(observedState(task))) continue;
+            draft.update('task', {
+              ...task,
+              status: {
+                ...task.status,
+                state: TaskState.ORPHANED,
+                appliedBy: this.leaderId,
+                appliedAt: timestampFromMs(now),
+              },
+            });
+          }
+        },
+        oneByOne,
+      );
     const later = down.map(orphanAt).filter((at) => at !== undefined && at > now) as number[];
     return later.length === 0 ? undefined : Math.min(...later);
   }
 
   private mark(ids: readonly string[], state: NodeStatus_State, message: string): Promise<void> {
-    return this.store.update(this.writer, (draft) => {
-      for (const id of ids) {
-        const node = draft.get('node', id);
-        if (node !== undefined)
-          put(draft, node, { ...node, status: { state, message, addr: addressOf(node) } });
-      }
-    });
+    return this.store.update(
+      this.writer,
+      (draft) => {
+        for (const id of ids) {
+          const node = draft.get('node', id);
+          if (node !== undefined)
+            put(draft, node, { ...node, status: { state, message, addr: addressOf(node) } });
+        }
+      },
+      oneByOne,
+    );
   }
 }
+
+/** Each object stands for itself, so many of them may take several entries. */
+const oneByOne = { oversize: 'split' } as const;
 
 const isOnNode = (state: TaskState): boolean =>
   state >= TaskState.ASSIGNED && state <= TaskState.RUNNING;

@@ -33,8 +33,8 @@ export class StatusQueue {
         'DISPATCHER_BUSY',
         'too many status reports are waiting; report again later',
       );
+    if (reports.length === 0) return Promise.resolve();
     for (const [taskId, status] of reports) this.waiting.set(taskId, status);
-    if (this.waiting.size === 0) return this.flushed;
     // Everybody who adds before the next write begins shares that write.
     this.next ??= this.flushed.then(
       () => this.flush(),
@@ -48,13 +48,18 @@ export class StatusQueue {
     this.waiting = new Map();
     this.next = undefined;
     const appliedAt = timestampFromMs(this.env.clock.now());
-    this.flushed = this.store.update(this.writer, (draft) => {
-      for (const [taskId, status] of reports) {
-        const task = draft.get('task', taskId);
-        const changed = task && taskAfterReport(task, status, this.leaderId, appliedAt);
-        if (changed) draft.update('task', changed);
-      }
-    });
+    this.flushed = this.store.update(
+      this.writer,
+      (draft) => {
+        for (const [taskId, status] of reports) {
+          const task = draft.get('task', taskId);
+          const changed = task && taskAfterReport(task, status, this.leaderId, appliedAt);
+          if (changed) draft.update('task', changed);
+        }
+      },
+      // Each status stands for itself.
+      { oversize: 'split' },
+    );
     return this.flushed;
   }
 }
