@@ -78,11 +78,15 @@ function readHolder(file: string): Holder | undefined {
   }
 }
 
-/** Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat). */
+/**
+ * Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat). Undefined for one that
+ * has ended, also when nobody has collected it yet: a zombie holds nothing.
+ */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@ import { RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { Store } from '@swarmkit/sdk/contracts/store';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { ControlApi } from './shell/control-api.js';
+import { LeaderGate } from './shell/leader-gate.js';
 
 const apis = new WeakMap<object, ControlApi>();
 
@@ -26,12 +27,22 @@ export const controlApi = definePlugin({
   },
 
   start(ctx) {
-    apis.get(ctx)?.start({
-      store: ctx.get(Store),
-      env: ctx.env,
-      consensus: ctx.maybe(Consensus),
-      hooks: () => ctx.all(AdmissionHooks),
-    });
+    const consensus = ctx.maybe(Consensus);
+    let gate: LeaderGate | undefined;
+    if (consensus !== undefined) {
+      const standing = new LeaderGate(consensus, ctx.env.clock);
+      ctx.consume('consensus.leadership', consensus.leadership$, (now) => standing.saw(now));
+      gate = standing;
+    }
+    apis.get(ctx)?.start(
+      {
+        store: ctx.get(Store),
+        env: ctx.env,
+        consensus,
+        hooks: () => ctx.all(AdmissionHooks),
+      },
+      gate,
+    );
   },
 
   stop(ctx) {

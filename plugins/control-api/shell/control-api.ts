@@ -1,6 +1,6 @@
 /** The Control service as a whole: mounted while the node is a manager. */
 import type { ApiServer } from '@swarmkit/sdk/contracts/api-server';
-import type { RpcServer, Unmount } from '@swarmkit/sdk/contracts/rpc';
+import type { Call, RpcServer, UnaryHandler, Unmount } from '@swarmkit/sdk/contracts/rpc';
 import { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { clusterHandlers } from './cluster-handlers.js';
 import { configHandlers } from './config-handlers.js';
@@ -9,6 +9,7 @@ import { networkHandlers } from './network-handlers.js';
 import { nodeHandlers } from './node-handlers.js';
 import { secretHandlers } from './secret-handlers.js';
 import { serviceHandlers } from './service-handlers.js';
+import type { LeaderGate } from './leader-gate.js';
 import { taskHandlers } from './task-handlers.js';
 
 export class ControlApi implements ApiServer {
@@ -23,11 +24,12 @@ export class ControlApi implements ApiServer {
       : this.rpc.endpoints().map((endpoint) => endpoint.address);
   }
 
-  start(parts: ControlParts): void {
+  start(parts: ControlParts, gate: LeaderGate | undefined): void {
+    const handlers: Record<string, UnaryHandler> = { ...controlHandlers(parts) };
     this.unmount = this.rpc.mount({
       definition: ControlService,
       expose: ['control', 'remote'],
-      handlers: controlHandlers(parts),
+      handlers: gate === undefined ? handlers : behind(gate, handlers),
     });
   }
 
@@ -36,6 +38,22 @@ export class ControlApi implements ApiServer {
     this.unmount = undefined;
   }
 }
+
+const behind = (
+  gate: LeaderGate,
+  handlers: Readonly<Record<string, UnaryHandler>>,
+): Readonly<Record<string, UnaryHandler>> =>
+  Object.fromEntries(
+    Object.entries(handlers).map(([method, { unary }]) => [
+      method,
+      {
+        unary: async (request: unknown, call: Call) => {
+          await gate.pass(call);
+          return unary(request, call);
+        },
+      },
+    ]),
+  );
 
 /** A method without a handler is answered UNIMPLEMENTED by the rpc server. */
 export function controlHandlers(parts: ControlParts): Required<ControlHandlers> {

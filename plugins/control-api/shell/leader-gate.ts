@@ -1,0 +1,71 @@
+/**
+ * A call on the control socket is the leader's to answer: a member that starts, or lags behind, would
+ * show a state from before writes that were acknowledged. The call waits until this member leads and
+ * has applied everything, as SwarmKit's waits for a leader.
+ */
+import type { Consensus, Leadership } from '@swarmkit/sdk/contracts/consensus';
+import type { Call } from '@swarmkit/sdk/contracts/rpc';
+import type { Clock } from '@swarmkit/sdk/plugin/env';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+
+/** Ten ticks of SwarmKit's Raft. */
+const WAIT_MS = 10_000;
+
+export class LeaderGate {
+  /** The last term in which this member led and had applied everything. */
+  private ledTerm = 0n;
+
+  constructor(
+    private readonly consensus: Consensus,
+    private readonly clock: Clock,
+  ) {}
+
+  /** To be told of every change of leadership. */
+  saw({ leading, term }: Leadership): void {
+    if (leading) this.ledTerm = term;
+  }
+
+  async pass({ exposure, signal }: Pick<Call, 'exposure' | 'signal'>): Promise<void> {
+    if (exposure === 'control' && !this.isCurrent(this.consensus.leadership())) {
+      await this.leads(signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  /** On a full disk the leader cannot write, and nobody else has: what it holds can be read. */
+  private isCurrent({ leading, term, leaderId }: Leadership): boolean {
+    return leading || (term === this.ledTerm && leaderId === this.consensus.raftId);
+  }
+
+  private leads(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        cancel();
+        watching.unsubscribe();
+        signal.removeEventListener('abort', leave);
+      };
+      const leave = (): void => {
+        end();
+        resolve();
+      };
+      const cancel = this.clock.after(WAIT_MS, () => {
+        end();
+        reject(noLeader());
+      });
+      signal.addEventListener('abort', leave, { once: true });
+      const watching = this.consensus.leadership$.subscribe((leadership) => {
+        this.saw(leadership);
+        // Not within `subscribe`: `watching` is not there yet.
+        if (leadership.leading) void Promise.resolve().then(leave);
+      });
+    });
+  }
+}
+
+/** SwarmKit's text. */
+const noLeader = (): SwarmError =>
+  new SwarmError(
+    'unknown',
+    'API_NO_LEADER',
+    "The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.",
+  );
