@@ -90,7 +90,10 @@ function replace(table: SlotTable, slot: Slot, order: UpdateConfig_UpdateOrder):
   for (const task of old) if (task !== kept) table.raise(slot, task, TaskState.SHUTDOWN);
 }
 
-/** The update is over when nothing is outdated and every task it made has settled and been watched. */
+/**
+ * The update is over when nothing is outdated and every task it made, or found under way, has settled
+ * and been watched.
+ */
 function finishWhenWatched(
   table: SlotTable,
   policy: UpdatePolicy,
@@ -100,7 +103,7 @@ function finishWhenWatched(
   let watchedUntil = now;
   for (const { attempt, outdated } of progress) {
     if (outdated) return;
-    if (attempt === undefined || !attempt.ofThisUpdate) continue;
+    if (attempt === undefined) continue;
     if (attempt.settledAt === undefined) return;
     watchedUntil = Math.max(watchedUntil, endOf(attempt.settledAt, policy.monitorMs, now));
   }

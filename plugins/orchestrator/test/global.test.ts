@@ -166,6 +166,21 @@ test('only nodes that meet the constraints; a change of either side is followed'
   assert.deepEqual([count(swarm, 'a'), count(swarm, 'b')], [1, 1]);
 });
 
+test('a node that no longer meets the constraints loses its task', () => {
+  const swarm = new Swarm('a', 'b');
+  swarm.setLabel('a', 'disk', 'ssd');
+  swarm.addService('agent', {
+    ...global,
+    task: { placement: { constraints: ['node.labels.disk==ssd'] } },
+  });
+  swarm.run();
+  swarm.settle();
+  assert.equal(count(swarm, 'a'), 1);
+  swarm.setLabel('a', 'disk', 'hdd');
+  swarm.run();
+  assert.equal(count(swarm, 'a'), 0);
+});
+
 test('updates go node by node, and leave out paused nodes', () => {
   const swarm = running({}, 'a', 'b', 'c');
   swarm.now += 60_000;

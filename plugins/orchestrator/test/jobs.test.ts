@@ -135,6 +135,17 @@ test('replicated job: an update is a new iteration; the old one is cleared, its 
   assert.equal(swarm.updateState('job'), 'none');
 });
 
+test('replicated job: what waits to be restarted does not outlive its iteration', () => {
+  const swarm = replicated(1, 1, { task: { restart: { condition: Condition.ON_FAILURE } } });
+  swarm.fail(swarm.inSlot('job', 0));
+  swarm.run();
+  const waiting = swarm.inSlot('job', 0);
+  swarm.observe(waiting.id, TaskState.REJECTED);
+  swarm.run();
+  rerun(swarm);
+  assert.equal(swarm.task(waiting.id).desiredState, TaskState.REMOVE);
+});
+
 test('global job: one task on each node that is ready, active and meets the constraints', () => {
   const swarm = new Swarm('fit', 'drained', 'paused', 'unknown', 'other');
   for (const node of ['fit', 'drained', 'paused', 'unknown']) swarm.setLabel(node, 'disk', 'ssd');
@@ -173,6 +184,17 @@ test('global job: a node that is drained loses its running task, a paused one ke
   swarm.setAvailability('b', NodeSpec_Availability.PAUSE);
   swarm.run();
   assert.deepEqual([count(swarm, 'a'), count(swarm, 'b')], [0, 1]);
+});
+
+test('global job: what failed on a paused node is made again when the node is back', () => {
+  const swarm = global();
+  swarm.setAvailability('a', NodeSpec_Availability.PAUSE);
+  swarm.fail(swarm.onNode('job', 'a')[0]!);
+  swarm.run();
+  assert.equal(count(swarm, 'a'), 0);
+  swarm.setAvailability('a', NodeSpec_Availability.ACTIVE);
+  swarm.run();
+  assert.equal(count(swarm, 'a'), 1);
 });
 
 test('global job: an update clears all of the old iteration', () => {

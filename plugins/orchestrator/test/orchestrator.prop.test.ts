@@ -363,6 +363,6 @@ test('slots hold their promises on any walk, and all comes right in the end', ()
         for (const service of services(swarm)) checkConverged(swarm, service);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });

@@ -3,5 +3,5 @@ import { reconcilerProperties } from '@swarmkit/sdk/testkit/reconciler-propertie
 import { ConstraintEnforcer } from '../shell/constraint-enforcer.js';
 import { Orchestrator } from '../shell/orchestrator.js';
 
-reconcilerProperties('orchestrator', () => new Orchestrator());
-reconcilerProperties('constraint enforcer', () => new ConstraintEnforcer());
+reconcilerProperties('orchestrator', () => new Orchestrator(), { numRuns: 150 });
+reconcilerProperties('constraint enforcer', () => new ConstraintEnforcer(), { numRuns: 150 });

@@ -345,6 +345,27 @@ test('failure: what fails after it was watched is for the restart policy alone',
   assert.equal(swarm.updateState('web'), 'UPDATING');
 });
 
+test('failure: what another update made is not counted, and what was lost with its node is not one', () => {
+  const swarm = running({ failureAction: Action.PAUSE, delay: durationFromMs(30_000) });
+  begin(swarm);
+  swarm.settle();
+  const [first] = made(swarm);
+  // The same tasks are wanted, at another pace: the first slot is up to date already.
+  swarm.updateService('web', (spec) => ({
+    ...spec,
+    update: { ...spec.update!, delay: durationFromMs(1000) },
+  }));
+  swarm.advance(2000);
+  swarm.settle();
+  swarm.now += 1;
+  swarm.fail(first!);
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+  swarm.removeNode(made(swarm)[1]!.nodeId);
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+});
+
 test('failure: up to the ratio is borne, more is not', () => {
   const swarm = running(
     // As it comes off the wire: a 32-bit float, here a little less than 5/6.
