@@ -6,7 +6,7 @@ import { FactChannel } from './channel.js';
 import { injectorFor } from './container.js';
 import { refusal } from './errors.js';
 import type { Scope } from './scope.js';
-import type { Supervisor } from './supervisor.js';
+import { breaksInvariant, type Supervisor } from './supervisor.js';
 
 type List = 'requires' | 'optional' | 'provides' | 'contributes' | 'accepts';
 
@@ -97,7 +97,7 @@ export class PluginRun {
     try {
       await work();
     } catch (error) {
-      if (!signal.aborted) this.fault(where, error);
+      if (!signal.aborted || breaksInvariant(error)) this.fault(where, error);
       else this.context.log.debug({ err: error }, `${where} was given up`);
     }
   }

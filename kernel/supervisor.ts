@@ -34,6 +34,7 @@ export class Supervisor {
   ) {}
 
   tell(change: LifecycleEvent['change'], scope: string, plugin?: string, fault?: object): void {
+    this.options.log.debug({ scope, plugin }, `${plugin ?? `scope ${scope}`} ${change}`);
     this.lifecycle.publish({ at: this.options.env.clock.now(), change, scope, plugin, ...fault });
   }
 
@@ -67,5 +68,5 @@ export class Supervisor {
 }
 
 /** Also when somebody wrapped it on the way. */
-const breaksInvariant = (error: unknown): boolean =>
+export const breaksInvariant = (error: unknown): boolean =>
   isInvariantError(error) || (error instanceof Error && breaksInvariant(error.cause));

@@ -5,7 +5,19 @@ import { map } from 'rxjs';
 import 'reflect-metadata';
 import { inject, injectable, container as global } from 'tsyringe';
 import { FactChannel } from '../channel.js';
-import { A, B, C, contextOf, type Named, Points, plugin, refused, teller, world } from './kit.js';
+import {
+  A,
+  B,
+  C,
+  contextOf,
+  type Named,
+  Points,
+  plugin,
+  refused,
+  teller,
+  world,
+  lastError,
+} from './kit.js';
 
 test('what the manifest does not name is refused with plugin and token', async () => {
   const base = teller('base', [], { provides: [A, B], contributes: [Points] });
@@ -192,7 +204,7 @@ test('consume: a throw in an operator is a fault that says that the stream is no
   });
   facts.publish(1);
   assert.equal(host.faults().get('probe'), 1);
-  assert.equal(home.lines.at(-1)?.message, 'probe failed in commits (no longer read): boom');
+  assert.equal(lastError(home)?.message, 'probe failed in commits (no longer read): boom');
 });
 
 test('consume and run end with the plugin; what comes later is not begun', async () => {
@@ -257,7 +269,7 @@ test('timers: a throw is a fault of the plugin, and what is armed ends with it',
   });
   await home.env.clock.advance(20);
   assert.deepEqual(told, ['in time']);
-  assert.equal(home.lines.at(-1)?.message, 'probe failed in timer: boom');
+  assert.equal(lastError(home)?.message, 'probe failed in timer: boom');
   assert.equal(ctx.env.clock.now(), home.env.clock.now());
   assert.equal(ctx.env.clock.monotonic(), 20);
   const stopped = host.stop();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvariantError } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Context, FaultPolicy, PluginManifest } from '@swarmkit/sdk/plugin/plugin';
-import { A, lever, plugin, teller, type World, world } from './kit.js';
+import { A, lever, plugin, teller, type World, world, lastError } from './kit.js';
 
 /** A plugin that tells its story and can be made to fail from outside. */
 function patient(home: World, rest: Partial<PluginManifest> = {}) {
@@ -32,8 +32,8 @@ test('degrade: counted, logged, told, and nothing else happens', async () => {
   await home.env.clock.advance(60_000);
   assert.deepEqual(stories(home, before), []);
   assert.deepEqual([...host.faults()], [['patient', 2]]);
-  assert.equal(home.lines.at(-1)?.message, 'patient failed in the test: boom');
-  assert.deepEqual(home.lines.at(-1)?.fields.plugin, 'patient');
+  assert.equal(lastError(home)?.message, 'patient failed in the test: boom');
+  assert.deepEqual(lastError(home)?.fields.plugin, 'patient');
   await host.stop();
 });
 
@@ -81,6 +81,23 @@ test('a broken invariant stops the node whatever the policy, also when wrapped',
       assert.equal(home.fatal.length, 1, `${policy} ${error.message}`);
       assert.equal((home.fatal[0] as Error).cause, error);
     }
+});
+
+test('an invariant that breaks while the plugin stops still counts as one', async () => {
+  const home = world();
+  const { manifest } = patient(home, {
+    policy: 'degrade',
+    start: (ctx) =>
+      ctx.run('the loop', async () => {
+        await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));
+        throw new InvariantError('LOG_ORDER');
+      }),
+  });
+  const host = home.host([manifest]);
+  await host.start();
+  await host.stop();
+  await Promise.resolve();
+  assert.equal(home.fatal.length, 1);
 });
 
 test('restart: stopped at once, started again after 100 ms, 200 ms … at most 10 s', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvariantError } from '@swarmkit/sdk/plugin/errors';
 import type { LifecycleEvent } from '../supervisor.js';
-import { A, B, plugin, refused, teller, world } from './kit.js';
+import { A, B, plugin, refused, teller, world, lastError } from './kit.js';
 
 const never = (): Promise<void> => new Promise(() => undefined);
 
@@ -99,7 +99,7 @@ test('a stop past its deadline is named and left behind', async () => {
   await home.env.clock.advance(1);
   await stopping;
   assert.deepEqual(home.story.slice(-2), ['z stops', 'a stops']);
-  assert.equal(home.lines.at(-1)?.message, 'scheduler failed in stop: scheduler is still stopping');
+  assert.equal(lastError(home)?.message, 'scheduler failed in stop: scheduler is still stopping');
   assert.equal(host.faults().get('scheduler'), 1);
   assert.equal(home.env.clock.armed, 0);
 });
@@ -111,7 +111,7 @@ test('background work that does not end is also a stop past its deadline', async
   const stopping = host.stop();
   await home.env.clock.advance(10_000);
   await stopping;
-  assert.equal(home.lines.at(-1)?.message, 'a failed in stop: a is still stopping');
+  assert.equal(lastError(home)?.message, 'a failed in stop: a is still stopping');
 });
 
 test('a stop that throws is a fault, and the others are stopped', async () => {

@@ -30,6 +30,10 @@ export function memoryLogger(lines: Line[], bound: object = {}): RootLogger {
   };
 }
 
+/** The last error in the log. */
+export const lastError = ({ lines }: World): Line | undefined =>
+  lines.findLast(({ level }) => level === 'error');
+
 export interface World {
   readonly env: VirtualEnv;
   readonly lines: Line[];
