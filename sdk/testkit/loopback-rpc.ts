@@ -99,7 +99,8 @@ export class LoopbackServer implements RpcServer {
 }
 
 class LoopbackConnection implements RpcConnection {
-  private readonly closing = new AbortController();
+  private readonly calls = new Set<() => void>();
+  private closed = false;
 
   constructor(
     private readonly address: string,
@@ -162,13 +163,14 @@ class LoopbackConnection implements RpcConnection {
   }
 
   close(): void {
-    this.closing.abort();
+    this.closed = true;
+    for (const abort of this.calls) abort();
   }
 
   private begin(path: string, options: CallOptions): LoopbackCall {
     const server = this.find();
     if (server === undefined || !server.up) throw unavailable(`${this.address} cannot be reached`);
-    if (this.closing.signal.aborted || options.signal?.aborted) throw cancelled(path);
+    if (this.closed || options.signal?.aborted) throw cancelled(path);
     const exposure = this.address.startsWith('unix:') ? 'control' : 'remote';
     const peer: Peer = {
       nodeId: '',
@@ -177,7 +179,7 @@ class LoopbackConnection implements RpcConnection {
       address: exposure === 'control' ? '' : '127.0.0.1:1',
       ...this.peer,
     };
-    return new LoopbackCall(server, path, exposure, peer, options, this.closing.signal, this.clock);
+    return new LoopbackCall(server, path, exposure, peer, options, this.calls, this.clock);
   }
 }
 
@@ -195,7 +197,7 @@ class LoopbackCall {
     exposure: Exposure,
     peer: Peer,
     options: CallOptions,
-    closing: AbortSignal,
+    others: Set<() => void>,
     clock: Clock,
   ) {
     this.broken = new Promise((_resolve, reject) => {
@@ -210,13 +212,13 @@ class LoopbackCall {
     const abort = (): void => end(cancelled(path));
     const { signal, timeoutMs } = options;
     signal?.addEventListener('abort', abort, { once: true });
-    closing.addEventListener('abort', abort, { once: true });
+    others.add(abort);
     const late = (): void => end(new SwarmError('deadline-exceeded', 'RPC_DEADLINE', 'too late'));
     const cancelDeadline = timeoutMs === undefined ? undefined : clock.after(timeoutMs, late);
     this.release = () => {
       untrack();
       signal?.removeEventListener('abort', abort);
-      closing.removeEventListener('abort', abort);
+      others.delete(abort);
       cancelDeadline?.();
     };
     const metadata = new Map(Object.entries(options.metadata ?? {}));

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Dependencies, Executor } from '@swarmkit/sdk/contracts/executor';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { messageOf } from '@swarmkit/sdk/plugin/errors';
@@ -44,6 +45,8 @@ export class Worker {
   private toldAll: (() => void) | undefined;
 
   constructor(private readonly parts: WorkerParts) {
+    // As many may wait to try again as there are tasks.
+    setMaxListeners(0, this.stopping.signal);
     this.told = new Promise((resolve) => {
       this.toldAll = resolve;
     });

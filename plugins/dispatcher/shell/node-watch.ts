@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Cancel, delay, type Env } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
@@ -27,7 +28,10 @@ export class NodeWatch {
   private readonly stopping = new AbortController();
   private orphanTimer: Cancel | undefined;
 
-  constructor(private readonly options: NodeWatchOptions) {}
+  constructor(private readonly options: NodeWatchOptions) {
+    // As many may wait to try again as there are nodes.
+    setMaxListeners(0, this.stopping.signal);
+  }
 
   /** A new leader has heard of nobody: everyone is UNKNOWN, and has twice the usual time to come. */
   start(): void {
