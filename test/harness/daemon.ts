@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import path from 'node:path';
 import { root } from '../house/source-files.js';
 import type { Cleanup } from './cleanup.js';
@@ -13,6 +13,10 @@ export const swarmctlPath = path.join(root, 'apps/swarmctl/dist/main.js');
 export interface DaemonOptions {
   readonly stateDir: string;
   readonly executor: 'containerd' | 'docker' | 'process';
+  /** Control socket; default: in the state folder. */
+  readonly socket?: string;
+  /** Default: a free port of the loopback. */
+  readonly remoteAddr?: string;
   readonly containerdAddr?: string;
   readonly engineAddr?: string;
   readonly args?: readonly string[];
@@ -28,7 +32,7 @@ export class Daemon {
     private readonly options: DaemonOptions,
     cleanup: Cleanup,
   ) {
-    this.socket = path.join(options.stateDir, 'swarmd.sock');
+    this.socket = options.socket ?? path.join(options.stateDir, 'swarmd.sock');
     cleanup.add('swarmd', () => this.kill());
   }
 
@@ -37,50 +41,59 @@ export class Daemon {
     return this.text;
   }
 
+  /** What it said since `from` (a length of `output`), one text a line: log messages and plain lines. */
+  said(from = 0): readonly string[] {
+    return this.text.slice(from).split('\n').filter(Boolean).map(messageOfLine);
+  }
+
   get pid(): number {
     return this.child?.pid ?? 0;
   }
 
+  get stateDir(): string {
+    return this.options.stateDir;
+  }
+
+  /** The command line, as words after `node`. */
+  get words(): readonly string[] {
+    const { stateDir, remoteAddr = '127.0.0.1:0', executor, args = [] } = this.options;
+    const { containerdAddr, engineAddr } = this.options;
+    return [
+      swarmdPath,
+      ...['-d', stateDir],
+      ...['--listen-control-api', this.socket],
+      ...['--listen-remote-api', remoteAddr],
+      ...['--executor', executor],
+      ...(containerdAddr ? ['--containerd-addr', containerdAddr] : []),
+      ...(engineAddr ? ['--engine-addr', engineAddr] : []),
+      ...args,
+    ];
+  }
+
   /** Starts the process; does not wait for it to serve. */
   spawn(): void {
-    const { stateDir, executor, containerdAddr, engineAddr, args = [] } = this.options;
-    const child = spawn(
-      process.execPath,
-      [
-        swarmdPath,
-        '-d',
-        stateDir,
-        '--listen-control-api',
-        this.socket,
-        '--listen-remote-api',
-        '127.0.0.1:0',
-        '--executor',
-        executor,
-        ...(containerdAddr ? ['--containerd-addr', containerdAddr] : []),
-        ...(engineAddr ? ['--engine-addr', engineAddr] : []),
-        ...args,
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+    const child = spawn(process.execPath, this.words, { stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (bytes: Buffer): void => {
-      this.text = (this.text + bytes.toString()).slice(-400_000);
+      this.text += bytes.toString();
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     this.exited = new Promise((resolve) =>
-      child.on('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')),
+      // After `close` everything that it printed is here.
+      child.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown')),
     );
     this.child = child;
   }
 
-  /** Starts it and waits until its control socket is there. */
-  async start(deadlineMs = 30_000): Promise<void> {
+  /** Starts it and waits until its control socket answers; a dead daemon's socket file does not count. */
+  async start(deadlineMs = 60_000): Promise<void> {
     this.spawn();
     await until(
       'swarmd opens its control socket',
       () => {
-        if (this.child?.exitCode !== null) throw new Error(`swarmd ended:\n${this.text}`);
-        return existsSync(this.socket);
+        if (this.child?.exitCode !== null)
+          throw new Error(`swarmd ended:\n${this.text.slice(-5_000)}`);
+        return accepts(this.socket);
       },
       deadlineMs,
     );
@@ -104,5 +117,22 @@ export class Daemon {
     const code = await this.ended();
     this.child = undefined;
     return code;
+  }
+}
+
+/** Whether a process listens on the socket. */
+const accepts = (socket: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = createConnection(socket);
+    probe.once('connect', () => resolve(true));
+    probe.once('error', () => resolve(false));
+    probe.once('connect', () => probe.destroy());
+  });
+
+function messageOfLine(line: string): string {
+  try {
+    return String((JSON.parse(line) as { readonly msg?: unknown }).msg ?? line);
+  } catch {
+    return line;
   }
 }

@@ -17,7 +17,10 @@ export async function until<T>(
       last = error;
     }
     if (performance.now() > end)
-      throw new Error(`${what}: not within ${deadlineMs} ms`, last ? { cause: last } : undefined);
+      throw new Error(
+        `${what}: not within ${deadlineMs} ms${last instanceof Error ? `; last: ${last.message}` : ''}`,
+        last ? { cause: last } : undefined,
+      );
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -167,7 +167,22 @@ export class ContainerProcess {
 }
 
 /** What runc refuses is the task's fault; what containerd cannot do now is not. */
-const asStartFailure = (error: unknown, image: string): unknown =>
-  isSwarmError(error) && error.code === 'CONTAINERD_REFUSED' && error.kind === 'unknown'
-    ? startFailure(error.message, image, error)
-    : error;
+function asStartFailure(error: unknown, image: string): unknown {
+  if (!isSwarmError(error) || error.code !== 'CONTAINERD_REFUSED') return error;
+  if (error.kind === 'already-exists' || UNFINISHED.test(error.message)) return unfinished(error);
+  return error.kind === 'unknown' ? startFailure(error.message, image, error) : error;
+}
+
+/**
+ * A crash of ours cut off an earlier attempt, and containerd is still busy with it: it makes the
+ * bundle's folder first and registers the task last, so looking finds nothing yet.
+ */
+const UNFINISHED = /mkdir \S*io\.containerd\.runtime\.v2\.task\S*: file exists$/;
+
+const unfinished = (cause: SwarmError): SwarmError =>
+  new SwarmError(
+    'unavailable',
+    'CONTAINERD_UNFINISHED',
+    `containerd is still busy with an earlier attempt to start this container, which was cut off (${cause.message}); it is tried again`,
+    { cause },
+  );

@@ -3,7 +3,7 @@
  * one go; each is then moved to where it is needed.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
@@ -19,8 +19,12 @@ export class FifoPool {
   /** What an earlier run left in `dir` is removed before the first use. */
   constructor(private readonly dir: string) {}
 
-  /** Puts a new pipe at `path`, in the place of what was there. */
+  /**
+   * Puts a pipe at `path`. One that is there stays: a shim of an attempt that a crash cut off may hold
+   * it, and when nobody does, it is empty.
+   */
   async put(path: string): Promise<void> {
+    if (await isPipe(path)) return;
     let fifo = this.ready.pop();
     while (fifo === undefined) {
       this.filling ??= this.fill().finally(() => {
@@ -49,6 +53,12 @@ export class FifoPool {
     this.ready.push(...paths);
   }
 }
+
+const isPipe = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (found) => found.isFIFO(),
+    () => false,
+  );
 
 /** What mkfifo said first; execFile's own message repeats all its arguments. */
 const firstLine = (error: unknown): string => {
