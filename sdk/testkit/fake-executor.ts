@@ -28,6 +28,7 @@ export interface Behaviour {
 
 export interface FakeContainer {
   readonly taskId: string;
+  readonly nodeId: string;
   state: 'created' | 'running' | 'exited';
   pid: number;
   exit: Exit;
@@ -94,10 +95,10 @@ export class FakeRuntime {
       .map(({ taskId }) => taskId);
   }
 
-  make(taskId: string): void {
+  make({ id: taskId, nodeId }: Pick<Task, 'id' | 'nodeId'>): void {
     invariant(!this.containers.has(taskId), 'FAKE_SECOND_CONTAINER', { taskId });
     this.made.set(taskId, (this.made.get(taskId) ?? 0) + 1);
-    this.containers.set(taskId, { taskId, state: 'created', pid: 0, exit: { code: 0 } });
+    this.containers.set(taskId, { taskId, nodeId, state: 'created', pid: 0, exit: { code: 0 } });
   }
 
   run(container: FakeContainer, { exitAfterMs, exit }: Behaviour): void {
@@ -147,9 +148,11 @@ export class FakeExecutor implements Executor {
     return new FakeController(task, this.runtime, () => this.alive());
   }
 
-  async existing(): Promise<readonly string[]> {
+  async existing(nodeId?: string): Promise<readonly string[]> {
     await this.alive();
-    return [...this.runtime.containers.keys()];
+    return [...this.runtime.containers.values()]
+      .filter((container) => nodeId === undefined || container.nodeId === nodeId)
+      .map(({ taskId }) => taskId);
   }
 
   async discard(taskId: string): Promise<void> {
@@ -189,7 +192,7 @@ class FakeController implements TaskController {
         const { prepareMs, prepareError } = this.runtime.behaviour(this.task);
         await this.takes(prepareMs, signal);
         if (prepareError !== undefined) throw prepareError;
-        this.runtime.make(this.task.id);
+        this.runtime.make(this.task);
         return 'done';
       }),
     );

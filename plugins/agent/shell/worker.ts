@@ -153,7 +153,7 @@ export class Worker {
   /** What a crash left behind: made for a task that neither we nor the manager know any more. */
   private async removeLeftovers(executor: Executor): Promise<void> {
     const found = await this.untilDone(`${executor.id} cannot say what it holds`, () =>
-      executor.existing(),
+      executor.existing(this.parts.nodeId),
     );
     for (const id of found ?? []) {
       if (this.drivers.has(id) || this.busy.has(id)) continue;

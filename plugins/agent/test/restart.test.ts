@@ -149,13 +149,15 @@ for (const [how, end] of [
       const task = await run();
       machine.server.up = false;
       await end(machine);
-      machine.runtime.make('stray');
+      machine.runtime.make({ id: 'stray', nodeId: machine.nodeId });
+      machine.runtime.make({ id: 'neighbour', nodeId: 'another node' });
       await machine.start();
       await machine.clock.advance(10_000);
       assert.ok(machine.runtime.containers.has('stray'), 'removed before the manager was heard');
       machine.server.up = true;
       await machine.until('it is removed', () => !machine.runtime.containers.has('stray'), 8_100);
-      assert.deepEqual(machine.runtime.running(), [task.id]);
+      await machine.clock.advance(5_000);
+      assert.deepEqual([...machine.runtime.containers.keys()], [task.id, 'neighbour']);
     });
 
     it('goes on removing what it was told to remove, without a manager', async () => {
