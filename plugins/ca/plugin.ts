@@ -1,5 +1,6 @@
-import { CertificateAuthority, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
-import { Authorizers } from '@swarmkit/sdk/contracts/rpc';
+import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
+import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { Authorizers } from '@swarmkit/sdk/contracts/authorizer';
 import { ScopeGates } from '@swarmkit/sdk/contracts/scope-gate';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';

@@ -1,4 +1,5 @@
-import { CertificateAuthority, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
+import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import { Store } from '@swarmkit/sdk/contracts/store';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { seedUntilDone } from './shell/seeder.js';

@@ -33,7 +33,7 @@ export const executorDocker = definePlugin<DockerConfig>({
       socket: ctx.config.socket,
       clock: ctx.env.clock,
       logs: ctx.get(TaskLogs),
-      events: ctx.channel('executor-docker.events'),
+      events: ctx.channel('events'),
     });
     running.set(ctx, executor);
     ctx.provide(Executors, executor);

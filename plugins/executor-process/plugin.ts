@@ -27,7 +27,7 @@ export const executorProcess = definePlugin<ProcessConfig>({
       dir: ctx.config.dir,
       clock: ctx.env.clock,
       logs: ctx.get(TaskLogs),
-      events: ctx.channel('executor-process.events'),
+      events: ctx.channel('events'),
     });
     ctx.provide(Executors, executor);
     ctx.signal.addEventListener('abort', () => executor.close());

@@ -1,5 +1,6 @@
 import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
-import { Authorizers, RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
+import { Authorizers } from '@swarmkit/sdk/contracts/authorizer';
+import { RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { Client } from './shell/client.js';

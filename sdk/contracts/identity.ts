@@ -35,36 +35,3 @@ export interface Identity {
 }
 
 export const NodeIdentity = token<NodeIdentity>('swarmkit.identity.v1');
-
-/**
- * Signs node certificates for the cluster.
- * Errors: CA_CSR (invalid-argument: unreadable, bad self-signature or key), CA_NO_KEY
- * (failed-precondition: the root key is not here). One provider.
- */
-export interface CertificateAuthority {
-  /** What a new cluster's object holds: root certificate and key (PEM), digest, join tokens. */
-  bootstrap(): RootMaterial;
-  /** PEM chain, leaf first. Only the public key is taken from the CSR. */
-  sign(request: SignRequest): Promise<string>;
-}
-
-export interface RootMaterial {
-  readonly certificatePem: string;
-  /** SEC1 `EC PRIVATE KEY`. Never logged. */
-  readonly keyPem: string;
-  /** `sha256:<64 hex>` over the PEM bytes. */
-  readonly digest: string;
-  readonly workerToken: string;
-  readonly managerToken: string;
-}
-
-export interface SignRequest {
-  readonly csrPem: string;
-  readonly nodeId: string;
-  readonly clusterId: string;
-  readonly role: 'manager' | 'worker';
-  /** Span of validity, ms. Below one hour means the default of 90 days. */
-  readonly expiryMs: number;
-}
-
-export const CertificateAuthority = token<CertificateAuthority>('swarmkit.ca.v1');

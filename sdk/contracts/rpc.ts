@@ -1,5 +1,5 @@
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
-import { extensionPoint, token } from '../plugin/token.js';
+import { token } from '../plugin/token.js';
 
 /**
  * gRPC in and out: the control socket, the remote port, and connections to other nodes.
@@ -113,15 +113,3 @@ export interface CallOptions {
 }
 
 export const RpcClient = token<RpcClient>('swarmkit.rpc-client.v1');
-
-/**
- * May this peer make this call? All must agree; the first refusal (SwarmError permission-denied or
- * unauthenticated) is the answer. Any number of contributions, asked in the order of ids.
- */
-export interface Authorizer {
-  readonly id: string;
-  /** Throws to refuse. Synchronous: it stands before every call. */
-  authorize(call: Call): void;
-}
-
-export const Authorizers = extensionPoint<Authorizer>('swarmkit.authorizer.v1');

@@ -3,7 +3,7 @@ import type {
   CertificateAuthority,
   RootMaterial,
   SignRequest,
-} from '@swarmkit/sdk/contracts/identity';
+} from '@swarmkit/sdk/contracts/certificate-authority';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { nodeProfile, rootProfile, SERIAL_BYTES, serialOf } from '../core/certificate-profile.js';

@@ -1,10 +1,7 @@
 // Runs the plugin on a context that is just enough for it, and collects what it says.
 import type { TestContext } from 'node:test';
-import type {
-  CertificateAuthority,
-  Identity,
-  NodeIdentity,
-} from '@swarmkit/sdk/contracts/identity';
+import type { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
+import type { Identity, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import type { ScopeGate } from '@swarmkit/sdk/contracts/scope-gate';
 import type { Context } from '@swarmkit/sdk/plugin/plugin';
 import type { Token } from '@swarmkit/sdk/plugin/token';

@@ -1,6 +1,6 @@
 // The first objects of a cluster, with SwarmKit's values. Adds what is missing and changes nothing that
 // is there, so that it may run at every election.
-import type { RootMaterial } from '@swarmkit/sdk/contracts/identity';
+import type { RootMaterial } from '@swarmkit/sdk/contracts/certificate-authority';
 import type { Draft, Writer } from '@swarmkit/sdk/contracts/store';
 import { durationFromMs } from '@swarmkit/sdk/model/time';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';

@@ -1,4 +1,5 @@
-import type { CertificateAuthority, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import type { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
+import type { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import type { Store } from '@swarmkit/sdk/contracts/store';
 import { delay, type Env } from '@swarmkit/sdk/plugin/env';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';

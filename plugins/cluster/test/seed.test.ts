@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RootMaterial } from '@swarmkit/sdk/contracts/identity';
+import type { RootMaterial } from '@swarmkit/sdk/contracts/certificate-authority';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Availability, NodeSpec_Membership } from '@swarmkit/sdk/wire/gen/swarmkit/specs';

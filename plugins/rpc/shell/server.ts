@@ -7,8 +7,8 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import type { Identity } from '@swarmkit/sdk/contracts/identity';
+import type { Authorizer } from '@swarmkit/sdk/contracts/authorizer';
 import type {
-  Authorizer,
   Endpoint,
   Exposure,
   MountedService,
