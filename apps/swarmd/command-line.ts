@@ -36,6 +36,8 @@ export function parseCommandLine(argv: readonly string[], version: string): Flag
     .option('--engine-addr <socket>', "Docker's socket (default: unix:///var/run/docker.sock)")
     .option('--load <dir>', 'folder of a further plugin package; may be given again', collect, [])
     .allowExcessArguments(false)
+    // Throws a CommanderError instead of ending the process, after it has said what is wrong.
+    .exitOverride()
     .showHelpAfterError('(swarmd --help shows the flags)');
   command.parse([...argv], { from: 'user' });
   return command.opts<Flags>();

@@ -2,7 +2,7 @@ import { discoverPlugins } from '@swarmkit/kernel/discover';
 import { realEnv } from '@swarmkit/kernel/env';
 import { Host } from '@swarmkit/kernel/host';
 import { createLogger } from '@swarmkit/kernel/log';
-import { messageOf } from '@swarmkit/sdk/plugin/errors';
+import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { PluginManifest } from '@swarmkit/sdk/plugin/plugin';
 import { pluginConfig, standardPlugins } from './distribution.js';
 import type { Settings } from './settings.js';
@@ -13,7 +13,7 @@ export async function runDaemon(settings: Settings): Promise<number> {
   const log = createLogger(settings.logLevel === 'fatal' ? 'error' : settings.logLevel);
   const plugins: readonly PluginManifest[] = [
     ...(await standardPlugins(settings.executor)),
-    ...(await discoverPlugins(settings.load)),
+    ...(await furtherPlugins(settings.load)),
   ];
 
   const lock = lockState(settings.stateDir);
@@ -53,4 +53,20 @@ export async function runDaemon(settings: Settings): Promise<number> {
   } finally {
     lock.release();
   }
+}
+
+/** A folder that was named and has no plugin is a mistake that would otherwise show much later. */
+async function furtherPlugins(folders: readonly string[]): Promise<readonly PluginManifest[]> {
+  const found: PluginManifest[] = [];
+  for (const folder of folders) {
+    const plugins = await discoverPlugins([folder]);
+    if (plugins.length === 0)
+      throw new SwarmError(
+        'invalid-argument',
+        'SWARMD_SETTING',
+        `load names ${folder}, and no package with a "swarmkit" part is in it: name the folder of a plugin package, or one that holds some`,
+      );
+    found.push(...plugins);
+  }
+  return found;
 }

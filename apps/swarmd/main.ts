@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { isSwarmError, messageOf } from '@swarmkit/sdk/plugin/errors';
-import { parseCommandLine } from './command-line.js';
+import { CommanderError, parseCommandLine } from './command-line.js';
 import { runDaemon } from './daemon.js';
-import { settingsFrom } from './settings.js';
+import { type Flags, settingsFrom } from './settings.js';
 
 /** Exit codes: 0 stopped as asked, 1 could not run or failed, 2 the command line or a setting is wrong. */
 
@@ -11,18 +11,28 @@ const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { readonly version: string };
 
+const wrongSettings = new Set(['SWARMD_SETTING', 'SWARMD_CONFIG', 'KERNEL_CONFIG']);
+
+let flags: Flags = {};
 try {
-  const settings = settingsFrom(parseCommandLine(process.argv.slice(2), version), process.cwd());
-  process.exitCode = await runDaemon(settings);
+  flags = parseCommandLine(process.argv.slice(2), version);
+  process.exitCode = await runDaemon(settingsFrom(flags, process.cwd()));
 } catch (error) {
-  console.error(`swarmd: ${sentences(error).join(': ')}`);
-  process.exitCode =
-    isSwarmError(error) && (error.code === 'SWARMD_SETTING' || error.code === 'SWARMD_CONFIG')
-      ? 2
-      : 1;
+  process.exitCode = failed(error);
 }
 // Sockets of half-open clients must not keep a daemon alive that has said that it stopped.
 process.exit();
+
+/** Says why, in one line, and answers the exit code. */
+function failed(error: unknown): number {
+  // What is wrong with the command line was said when it was read; help and version are no failure.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const code = isSwarmError(error) ? error.code : '';
+  // The kernel was given the settings and does not know where they come from.
+  const place = code === 'KERNEL_CONFIG' && flags.config ? ` (plugins in ${flags.config})` : '';
+  console.error(`swarmd: ${sentences(error).join(': ')}${place}`);
+  return wrongSettings.has(code) ? 2 : 1;
+}
 
 /** The sentence, and those of its causes that say more. */
 function sentences(error: unknown): readonly string[] {

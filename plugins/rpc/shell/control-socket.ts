@@ -1,13 +1,21 @@
 // The socket file's life: claimed when nobody listens, taken over from a dead process, refused while
 // somebody does. It never removes a file that is not a socket.
-import { lstatSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { checkSocketPath } from '../core/address.js';
 
 /** Resolves when `path` may be listened on; a stale socket file is removed. */
 export async function claimSocketPath(path: string): Promise<void> {
   checkSocketPath(path, Buffer.byteLength(path));
+  // Listening there would fail with EACCES, which is misleading.
+  if (!existsSync(dirname(path)))
+    throw new SwarmError(
+      'invalid-argument',
+      'RPC_BAD_ADDRESS',
+      `the folder ${dirname(path)} of the control socket does not exist: make it or name another control socket`,
+    );
   let isSocket: boolean;
   try {
     isSocket = lstatSync(path).isSocket();
@@ -59,7 +67,7 @@ export const unusable = (address: string, cause: unknown): SwarmError =>
   new SwarmError(
     'invalid-argument',
     'RPC_BAD_ADDRESS',
-    `${address} cannot be listened on: ${messageOf(cause)}`,
+    `${address} cannot be listened on (${messageOf(cause)}): name another one`,
     { cause },
   );
 
