@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { TaskState, type TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -50,6 +51,8 @@ export class Reporter {
           continue;
         }
         if (!this.urgent) await this.gather(signal);
+        // What arrives in the same turn of the event loop travels in the same call.
+        await setImmediate();
         this.urgent = false;
         if (!signal.aborted) await this.deliver(send, this.pending.take(batchSize), signal);
       }
