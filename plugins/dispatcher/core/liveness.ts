@@ -4,15 +4,15 @@ import { durationToMs, timestampToMs } from '@swarmkit/sdk/model/time';
 
 /** Spans and rules by which a node counts as there. All spans in ms. */
 
-export const defaultHeartbeatMs = 5_000;
+const defaultHeartbeatMs = 5_000;
 /** Each heartbeat's period is shifted by up to this much, so that nodes do not beat in step. */
-export const heartbeatJitterMs = 500;
+const heartbeatJitterMs = 500;
 /** Periods without a heartbeat until DOWN. */
 export const gracePeriods = 3;
 /** The same for nodes that a new leader has not heard of yet. */
 export const unknownGracePeriods = 6;
 /** Time DOWN until the tasks of a node are ORPHANED. */
-export const orphanAfterMs = 24 * 60 * 60 * 1000;
+const orphanAfterMs = 24 * 60 * 60 * 1000;
 
 export const heartbeatMs = (cluster: Cluster | undefined): number => {
   const configured = durationToMs(cluster?.spec?.dispatcher?.heartbeatPeriod);
@@ -37,8 +37,8 @@ export interface Registrations {
   readonly count: number;
   readonly lastAt: number;
 }
-export const registrationLimit = 3;
-export const registrationWindowMs = 8_000;
+const registrationLimit = 3;
+const registrationWindowMs = 8_000;
 
 /** The count after one more registration at `now`; undefined when it is one too many. */
 export function countRegistration(
