@@ -3,7 +3,7 @@ import type { Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 
-export const isDown = (node: Node): boolean => node.status?.state === NodeStatus_State.DOWN;
+const isDown = (node: Node): boolean => node.status?.state === NodeStatus_State.DOWN;
 
 export const isDraining = (node: Node | undefined): boolean =>
   node?.spec?.availability === NodeSpec_Availability.DRAIN;

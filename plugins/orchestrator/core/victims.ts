@@ -31,7 +31,7 @@ export function bestFirst(filled: readonly Filled[]): readonly Filled[] {
   return ranked.sort((a, b) => (a.rank === b.rank ? 0 : a.rank - b.rank)).map(({ each }) => each);
 }
 
-export const compareNumbers = (a: Slot, b: Slot): number =>
+const compareNumbers = (a: Slot, b: Slot): number =>
   a.name.slot < b.name.slot ? -1 : a.name.slot > b.name.slot ? 1 : 0;
 
 const runs = ({ standing }: Filled): boolean =>

@@ -29,7 +29,7 @@ export function reap({ draft, dirty }: TurnInput): TurnResult {
 }
 
 /** No service needs it as history: it is wanted gone and is, or has no service and will never report again. */
-export function isDone(task: Task): boolean {
+function isDone(task: Task): boolean {
   const observed = observedState(task);
   if (task.desiredState === TaskState.REMOVE)
     return observed < TaskState.ASSIGNED || observed >= TaskState.COMPLETE;
