@@ -135,6 +135,15 @@ describe('a task', () => {
     );
   });
 
+  it('goes on when less is wanted than was', async () => {
+    machine.runtime.behave({ prepareMs: 1_000 });
+    const task = machine.task();
+    machine.manager.assign(task);
+    await machine.clock.advance(500);
+    machine.manager.want(READY, task.id);
+    await reported(task.id, RUNNING, 600);
+  });
+
   it('is stopped in the middle of being prepared', async () => {
     machine.runtime.behave({ prepareMs: 60_000 });
     const task = machine.task();
@@ -307,7 +316,7 @@ describe('many tasks', () => {
     await machine.until('all run', () => machine.runtime.running().length === 50);
     answer();
     await machine.until('all are reported', all(machine, RUNNING, 50), 200);
-    assert.equal(machine.manager.calls.length, 2);
+    assert.ok(machine.manager.calls.length <= 2, `${machine.manager.calls.length} reports`);
     assert.ok(machine.writes - writes <= 10, `${machine.writes - writes} writes`);
     await machine.stop();
   });
