@@ -1,10 +1,13 @@
 import { Command, Option } from 'commander';
-import { clusterCommand } from './commands/cluster.js';
-import { completionCommand } from './commands/completion.js';
-import { nodeCommand } from './commands/node.js';
-import { serviceCommand } from './commands/service.js';
-import { taskCommand } from './commands/task.js';
-import { type GlobalFlags, openSession, type Session } from './session.js';
+import { addCompletionCommands } from './commands/completion.js';
+import type { Io } from './io.js';
+import {
+  defaultSocket,
+  type GlobalFlags,
+  type Open,
+  openSession,
+  type Session,
+} from './session.js';
 
 /** The command tree. Sub-commands and flags are those of SwarmKit's swarmctl where it has them. */
 export interface Program {
@@ -13,44 +16,112 @@ export interface Program {
   close(): void;
 }
 
-export function createProgram(version: string): Program {
-  let session: Session | undefined;
+interface Group {
+  readonly name: string;
+  readonly description: string;
+  load(): Promise<(group: Command, open: Open) => void>;
+}
+
+const groups: readonly Group[] = [
+  {
+    name: 'service',
+    description: 'Create, change and look at services',
+    load: async () => (await import('./commands/service.js')).addServiceCommands,
+  },
+  {
+    name: 'task',
+    description: 'Look at tasks',
+    load: async () => (await import('./commands/task.js')).addTaskCommands,
+  },
+  {
+    name: 'node',
+    description: 'Look at nodes and say what they may run',
+    load: async () => (await import('./commands/node.js')).addNodeCommands,
+  },
+  {
+    name: 'cluster',
+    description: 'Look at the cluster',
+    load: async () => (await import('./commands/cluster.js')).addClusterCommands,
+  },
+];
+
+export async function createProgram(
+  argv: readonly string[],
+  io: Io,
+  version: string,
+): Promise<Program> {
+  let session: Promise<Session> | undefined;
   const command = new Command('swarmctl')
     .description('Control a swarm through a manager.')
     .version(version, '-v, --version', 'print the version and exit')
-    .option(
-      '-s, --socket <path>',
-      'control socket (default: $SWARM_SOCKET or ./swarmkitstate/swarmd.sock)',
-    )
+    .option('-s, --socket <path>', `control socket (default: $SWARM_SOCKET or ${defaultSocket})`)
     .addOption(
       new Option('--format <form>', 'how to print').choices(['table', 'json']).default('table'),
     )
-    .enablePositionalOptions()
-    .showHelpAfterError('(add --help for the flags)');
-  const open = (): Session => {
-    session ??= openSession(command.opts<GlobalFlags>());
+    .enablePositionalOptions();
+  const open: Open = () => {
+    session ??= openSession(command.opts<GlobalFlags>(), io);
     return session;
   };
-  for (const make of [serviceCommand, taskCommand, nodeCommand, clusterCommand])
-    command.addCommand(withFormat(make(open)));
-  command.addCommand(completionCommand(command, open));
-  return { command, close: () => session?.control.close() };
+  for (const { name, description, load } of groups) {
+    const group = new Command(name).description(description).enablePositionalOptions();
+    // A group that is not named cannot be used: its modules need not be loaded.
+    if (argv.includes(name)) (await load())(group, open);
+    command.addCommand(withGlobalFlags(group));
+  }
+  addCompletionCommands(command, open, io);
+  for (const one of everyCommand(command)) speakThrough(io, one);
+  return {
+    command,
+    close: () => {
+      session?.then(({ control }) => control.close()).catch(() => undefined);
+    },
+  };
 }
 
 /** `--format` and `--socket` may also stand behind the sub-command, where people type them. */
-function withFormat(group: Command): Command {
+function withGlobalFlags(group: Command): Command {
   for (const sub of group.commands) {
     sub.addOption(new Option('--format <form>', 'how to print').choices(['table', 'json']));
-    sub.addOption(new Option('-s, --socket <path>', 'control socket'));
+    sub.option('-s, --socket <path>', 'control socket');
     sub.hook('preAction', (_parent, action) => {
-      const root = rootOf(action);
+      const root = ancestors(action).at(-1);
       for (const key of ['format', 'socket'] as const) {
-        const value = action.getOptionValue(key) as string | undefined;
-        if (value !== undefined) root.setOptionValue(key, value);
+        const value: unknown = action.getOptionValue(key);
+        if (value !== undefined) root?.setOptionValue(key, value);
       }
     });
   }
   return group;
 }
 
-const rootOf = (command: Command): Command => (command.parent ? rootOf(command.parent) : command);
+/** Commander's refusals in the words of all others, and as exceptions instead of exits. */
+function speakThrough(io: Io, command: Command): void {
+  const called = ancestors(command)
+    .map((one) => one.name())
+    .reverse()
+    .join(' ');
+  command.exitOverride().configureOutput({
+    writeOut: (text) => io.stdout.write(text),
+    writeErr: (text) => io.stderr.write(text),
+    getOutHelpWidth: () => io.stdout.columns(),
+    getErrHelpWidth: () => io.stderr.columns(),
+    outputError: (text) => {
+      const sentence = text
+        .replace(/^error: /, '')
+        .trim()
+        .replace(/[.\s]*\n\s*|\. (?=[A-Z])/g, '; ')
+        .replace(/\.$/, '');
+      io.stderr.write(`swarmctl: ${sentence}; see ${called} --help\n`);
+    },
+  });
+}
+
+/** From a command up to the root. */
+const ancestors = (command: Command): readonly Command[] =>
+  command.parent === null ? [command] : [command, ...ancestors(command.parent)];
+
+const everyCommand = (command: Command): readonly Command[] => [
+  command,
+  ...command.commands.flatMap(everyCommand),
+];

@@ -1,31 +1,35 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { type ControlClient, connectControl } from '@swarmkit/sdk/client/control';
-import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { ControlClient } from '@swarmkit/sdk/client/control';
+import type { Io } from './io.js';
 
 /** One run of the program: its connection, opened when a command first needs it, and its output form. */
 export interface Session {
   readonly control: ControlClient;
-  readonly socket: string;
-  readonly format: 'table' | 'json';
+  readonly io: Io;
+  readonly json: boolean;
+  /** One line or more to standard output: what the command is asked for. */
+  say(text: string): void;
+  sayJson(value: unknown): void;
 }
 
-export const defaultSocket = './swarmkitstate/swarmd.sock';
+/** Connects when a command first needs it. */
+export type Open = () => Promise<Session>;
 
 export interface GlobalFlags {
   readonly socket?: string;
   readonly format?: 'table' | 'json';
 }
 
-export function openSession(flags: GlobalFlags): Session {
-  const socket = path.resolve(
-    (flags.socket ?? process.env.SWARM_SOCKET ?? defaultSocket).replace(/^unix:(\/\/)?/, ''),
-  );
-  if (!existsSync(socket))
-    throw new SwarmError(
-      'unavailable',
-      'CTL_NO_SOCKET',
-      `there is no control socket at ${socket}; start swarmd, or name its socket with --socket or SWARM_SOCKET`,
-    );
-  return { control: connectControl(socket), socket, format: flags.format ?? 'table' };
+export const defaultSocket = './swarmkitstate/swarmd.sock';
+
+export async function openSession(flags: GlobalFlags, io: Io): Promise<Session> {
+  const named = flags.socket ?? (io.env.SWARM_SOCKET || defaultSocket);
+  const say = (text: string): void => io.stdout.write(`${text}\n`);
+  return {
+    control: await io.connect(path.resolve(named.replace(/^unix:(\/\/)?/, ''))),
+    io,
+    json: flags.format === 'json',
+    say,
+    sayJson: (value) => say(JSON.stringify(value, null, 2)),
+  };
 }

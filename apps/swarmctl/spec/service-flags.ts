@@ -4,9 +4,10 @@ import { type Command, Option } from 'commander';
 
 export interface ServiceFlags {
   readonly name?: string;
-  readonly image?: string;
   readonly mode?: string;
+  readonly image?: string;
   readonly replicas?: string;
+  readonly maxConcurrent?: string;
   readonly label?: readonly string[];
   readonly containerLabel?: readonly string[];
   readonly command?: readonly string[];
@@ -16,6 +17,7 @@ export interface ServiceFlags {
   readonly user?: string;
   readonly hostname?: string;
   readonly tty?: boolean;
+  readonly openStdin?: boolean;
   readonly readOnly?: boolean;
   readonly init?: boolean;
   readonly stopSignal?: string;
@@ -31,11 +33,14 @@ export interface ServiceFlags {
   readonly constraint?: readonly string[];
   readonly placementPref?: readonly string[];
   readonly replicasMaxPerNode?: string;
-  readonly cpuLimit?: string;
-  readonly cpuReservation?: string;
-  readonly memoryLimit?: string;
-  readonly memoryReservation?: string;
+  readonly limitCpu?: string;
+  readonly reserveCpu?: string;
+  readonly limitMemory?: string;
+  readonly reserveMemory?: string;
+  readonly genericResources?: string;
   readonly limitPids?: string;
+  readonly ulimit?: readonly string[];
+  readonly oomScoreAdj?: string;
   readonly restartCondition?: string;
   readonly restartDelay?: string;
   readonly restartMaxAttempts?: string;
@@ -57,7 +62,8 @@ export interface ServiceFlags {
   readonly healthTimeout?: string;
   readonly healthRetries?: string;
   readonly healthStartPeriod?: string;
-  readonly noHealthcheck?: boolean;
+  /** False when `--no-healthcheck` is given; Commander's default is true. */
+  readonly healthcheck?: boolean;
   readonly logDriver?: string;
   readonly logOpt?: readonly string[];
   // Only of `update`:
@@ -80,44 +86,52 @@ const many = (value: string, before: readonly string[] | undefined): readonly st
   value,
 ];
 
-export function addServiceFlags(command: Command): Command {
+const list = (command: Command, flags: string, text: string): void => {
+  command.addOption(new Option(flags, `${text}; may be given again`).argParser(many));
+};
+
+/** Where there are two long names, the first is SwarmKit's and the second Docker's. */
+export function addServiceFlags(command: Command): void {
   const one = (flags: string, text: string): void => {
     command.option(flags, text);
   };
-  const list = (flags: string, text: string): void => {
-    command.addOption(new Option(flags, `${text}; may be given again`).argParser(many));
-  };
+  const several = (flags: string, text: string): void => list(command, flags, text);
   one('--image <image>', 'container image');
-  one('--replicas <n>', 'number of tasks');
-  list('-l, --label <key=value>', 'service label');
-  list('--container-label <key=value>', 'container label');
-  list('--command <word>', "replaces the image's entrypoint");
-  list('--args <word>', "replaces the image's command");
-  list('-e, --env <NAME=value>', 'environment variable');
+  one('--replicas <n>', 'number of tasks; of a job, how many must complete');
+  one('--max-concurrent <n>', 'of a job, how many tasks run at once (default: all)');
+  several('-l, --label <key=value>', 'service label');
+  several('--container-label <key=value>', 'container label');
+  several('--command <word>', "replaces the image's entrypoint");
+  several('--args <word>', "replaces the image's command");
+  several('-e, --env <NAME=value>', 'environment variable');
   one('-w, --workdir <dir>', 'working folder in the container');
   one('-u, --user <user>', 'user or uid, with :group');
   one('--hostname <name>', "container's host name");
   one('-t, --tty', 'allocate a terminal');
+  one('--open-stdin', 'keep standard input open');
   one('--read-only', 'mount the root filesystem read-only');
   one('--init', 'run an init inside each container');
   one('--stop-signal <signal>', 'signal that stops the container');
   one('--stop-grace-period <span>', 'time until the container is killed (default: 10s)');
-  list('--mount <spec>', 'type=bind|volume|tmpfs,source=…,target=…[,readonly]');
-  list('--bind <source:target[:ro]>', 'bind mount');
-  list('--volume <name:target[:ro]>', 'volume mount');
-  list('--tmpfs <target>', 'tmpfs mount');
-  list('-p, --publish <port>', '[published:]target[/protocol], or published=…,target=…,mode=…');
-  list('--ports <port>', 'the same as --publish');
-  list('--network <name>', 'network to attach to');
+  several('--mount <spec>', 'type=bind|volume|tmpfs,source=…,target=…[,readonly]');
+  several('--bind <source:target[:ro]>', 'bind mount');
+  several('--volume <name:target[:ro]>', 'volume mount');
+  several('--tmpfs <target[:options]>', 'tmpfs mount, with size=64m,mode=1777,ro');
+  several('-p, --publish <port>', '[published:]target[/protocol], or published=…,target=…,mode=…');
+  several('--ports <port>', 'name:target[/protocol][:published], on the own node of each task');
+  several('--network <name>', 'network to attach to');
   one('--endpoint-mode <vip|dnsrr>', 'how the service is reached');
-  list('--constraint <expression>', 'placement constraint, like node.role==manager');
-  list('--placement-pref <spread=key>', 'placement preference');
+  several('--constraint <expression>', 'placement constraint, like node.role==manager');
+  several('--placement-pref <spread=key>', 'placement preference');
   one('--replicas-max-per-node <n>', 'at most so many tasks on one node');
   one('--cpu-limit, --limit-cpu <cpus>', 'most CPUs to use');
   one('--cpu-reservation, --reserve-cpu <cpus>', 'CPUs to keep free');
   one('--memory-limit, --limit-memory <size>', 'most memory to use');
   one('--memory-reservation, --reserve-memory <size>', 'memory to keep free');
+  one('--generic-resources <kind=n,…>', "reserve of a node's own kinds of resources, like gpu=2");
   one('--limit-pids <n>', 'most processes');
+  several('--ulimit <name=soft[:hard]>', 'resource limit of the kernel, like nofile=1024:2048');
+  one('--oom-score-adj <n>', 'who is killed first when memory runs out, -1000 to 1000');
   one('--restart-condition <none|on-failure|any>', 'when to restart (default: any)');
   one('--restart-delay <span>', 'wait before a restart (default: 5s)');
   one('--restart-max-attempts <n>', 'give up after so many (default: never)');
@@ -127,7 +141,7 @@ export function addServiceFlags(command: Command): Command {
     one(`--${kind}-delay <span>`, 'wait between two of them');
     one(`--${kind}-monitor <span>`, 'how long a new task is watched for failure (default: 5s)');
     one(
-      `--${kind}-failure-action <pause|continue|rollback>`,
+      `--${kind}-on-failure, --${kind}-failure-action <${kind === 'update' ? 'pause|continue|rollback' : 'pause|continue'}>`,
       'what a failure does (default: pause)',
     );
     one(`--${kind}-max-failure-ratio <ratio>`, 'failures to tolerate, 0 to 1');
@@ -140,25 +154,26 @@ export function addServiceFlags(command: Command): Command {
   one('--health-start-period <span>', 'time to start in which failures do not count');
   one('--no-healthcheck', "ignore the image's health check");
   one('--log-driver <name>', 'log driver');
-  list('--log-opt <key=value>', 'log driver option');
-  return command;
+  several('--log-opt <key=value>', 'log driver option');
 }
 
-export function addUpdateFlags(command: Command): Command {
-  const list = (flags: string, text: string): void => {
-    command.addOption(new Option(flags, `${text}; may be given again`).argParser(many));
-  };
-  list('--env-add <NAME=value>', 'add or change an environment variable');
-  list('--env-rm <NAME>', 'remove an environment variable');
-  list('--label-add <key=value>', 'add or change a service label');
-  list('--label-rm <key>', 'remove a service label');
-  list('--constraint-add <expression>', 'add a constraint');
-  list('--constraint-rm <expression>', 'remove a constraint');
-  list('--publish-add <port>', 'publish one more port');
-  list('--publish-rm <target-port>', 'stop publishing a port');
-  list('--mount-add <spec>', 'add a mount');
-  list('--mount-rm <target>', 'remove a mount');
+/** What can only be said of a service that is there. */
+export function addUpdateFlags(command: Command): void {
+  const several = (flags: string, text: string): void => list(command, flags, text);
+  several('--env-add <NAME=value>', 'add or change an environment variable');
+  several('--env-rm <NAME>', 'remove an environment variable');
+  several('--label-add <key=value>', 'add or change a service label');
+  several('--label-rm <key>', 'remove a service label');
+  several('--constraint-add <expression>', 'add a constraint');
+  several('--constraint-rm <expression>', 'remove a constraint');
+  several('--publish-add <port>', 'publish one more port');
+  several('--publish-rm <target-port>', 'stop publishing a port, like 80 or 80/udp');
+  several('--mount-add <spec>', 'add a mount, or replace the one with the same target');
+  several('--mount-rm <target>', 'remove a mount');
+  command.option('--no-tty', 'allocate no terminal');
+  command.option('--no-open-stdin', 'close standard input');
+  command.option('--no-read-only', 'mount the root filesystem writable');
+  command.option('--no-init', 'run no init');
   command.option('--force', 'replace all tasks even if nothing else changed');
   command.option('--rollback', 'go back to the previous specification');
-  return command;
 }

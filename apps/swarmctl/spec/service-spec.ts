@@ -1,24 +1,24 @@
-import {
-  EndpointSpec_ResolutionMode,
-  type ServiceSpec,
-  TaskSpec,
-} from '@swarmkit/sdk/wire/gen/swarmkit/specs';
+import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
+import { TaskSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import {
   Annotations,
-  Placement,
-  Resources,
+  type Driver,
   RestartPolicy,
   RestartPolicy_RestartCondition,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { applyContainerFlags } from './container-spec.js';
-import { port } from './ports.js';
+import { applyEndpoint } from './endpoint.js';
+import { applyPlacement } from './placement.js';
+import { applyResources } from './resources.js';
 import type { ServiceFlags } from './service-flags.js';
+import { applyServiceMode } from './service-mode.js';
+import { count, duration, oneOf, pairs, usage } from './units.js';
 import { applyUpdateConfig } from './update-config.js';
-import { bytes, count, duration, nanoCpus, oneOf, pairs, usage } from './units.js';
 
 /**
  * A service spec with the given flags applied: what is not given stays as it was. Creation applies them
- * to an empty spec, an update to the stored one, so both read flags alike.
+ * to an empty spec, an update to the stored one, so both read flags alike. Stored parts are spread, never
+ * rebuilt: what this version does not know stays in them.
  */
 export function applyServiceFlags(
   spec: ServiceSpec,
@@ -28,7 +28,7 @@ export function applyServiceFlags(
   return {
     ...spec,
     annotations: applyAnnotations(spec.annotations, flags),
-    mode: applyMode(spec.mode, flags),
+    mode: applyServiceMode(spec.mode, flags),
     task: applyTask(spec.task, flags, networkIds),
     endpoint: applyEndpoint(spec.endpoint, flags),
     update: applyUpdateConfig('update', spec.update, flags),
@@ -46,52 +46,15 @@ function applyAnnotations(before: Annotations | undefined, flags: ServiceFlags):
   return { ...base, name: flags.name ?? base.name, labels };
 }
 
-function applyMode(before: ServiceSpec['mode'], flags: ServiceFlags): ServiceSpec['mode'] {
-  const words = { replicated: 1, global: 1, 'replicated-job': 1, 'global-job': 1 } as const;
-  if (flags.mode !== undefined) oneOf('--mode', words, flags.mode);
-  const mode =
-    flags.mode ??
-    {
-      replicated: 'replicated',
-      global: 'global',
-      replicatedJob: 'replicated-job',
-      globalJob: 'global-job',
-    }[before?.$case ?? 'replicated'];
-  const replicas = flags.replicas === undefined ? undefined : count('--replicas', flags.replicas);
-  if (replicas !== undefined && (mode === 'global' || mode === 'global-job'))
-    throw usage(
-      `--replicas does not go with the mode ${mode}: a ${mode} service has one task a node`,
-    );
-  switch (mode) {
-    case 'global':
-      return { $case: 'global', value: {} };
-    case 'global-job':
-      return { $case: 'globalJob', value: {} };
-    case 'replicated-job': {
-      const old = before?.$case === 'replicatedJob' ? before.value : undefined;
-      const total = replicas ?? old?.totalCompletions ?? 1n;
-      return {
-        $case: 'replicatedJob',
-        value: { maxConcurrent: old?.maxConcurrent ?? total, totalCompletions: total },
-      };
-    }
-    default: {
-      const old = before?.$case === 'replicated' ? before.value.replicas : 1n;
-      return { $case: 'replicated', value: { replicas: replicas ?? old } };
-    }
-  }
-}
-
 function applyTask(
   before: TaskSpec | undefined,
   flags: ServiceFlags,
   networkIds: readonly string[],
 ): TaskSpec {
   const base = before ?? TaskSpec.create();
-  const container = base.runtime?.$case === 'container' ? base.runtime.value : undefined;
   return {
     ...base,
-    runtime: { $case: 'container', value: applyContainerFlags(container, flags) },
+    runtime: applyRuntime(base.runtime, flags),
     resources: applyResources(base.resources, flags),
     restart: applyRestart(base.restart, flags),
     placement: applyPlacement(base.placement, flags),
@@ -104,60 +67,27 @@ function applyTask(
             addresses: [],
             driverAttachmentOpts: {},
           })),
-    logDriver:
-      flags.logDriver === undefined
-        ? base.logDriver
-        : { name: flags.logDriver, options: pairs('--log-opt', flags.logOpt ?? []) },
+    logDriver: applyLogDriver(base.logDriver, flags),
     forceUpdate: flags.force ? base.forceUpdate + 1n : base.forceUpdate,
   };
 }
 
-function applyResources(before: TaskSpec['resources'], flags: ServiceFlags): TaskSpec['resources'] {
-  const { cpuLimit, memoryLimit, cpuReservation, memoryReservation } = withAliases(flags);
-  const part = (
-    base: Resources | undefined,
-    kind: string,
-    cpus: string | undefined,
-    memory: string | undefined,
-  ): Resources | undefined =>
-    cpus === undefined && memory === undefined
-      ? base
-      : Resources.fromPartial({
-          ...base,
-          ...(cpus === undefined ? {} : { nanoCpus: nanoCpus(`--cpu-${kind}`, cpus) }),
-          ...(memory === undefined ? {} : { memoryBytes: bytes(`--memory-${kind}`, memory) }),
-        });
-  const limits = part(before?.limits, 'limit', cpuLimit, memoryLimit);
-  const reservations = part(before?.reservations, 'reservation', cpuReservation, memoryReservation);
-  if (limits === before?.limits && reservations === before?.reservations) return before;
-  return {
-    swapBytes: undefined,
-    memorySwappiness: undefined,
-    ...before,
-    limits,
-    reservations,
-  };
-}
-
-/** Docker's names for the four resource flags. */
-function withAliases(flags: ServiceFlags): {
-  readonly [K in 'cpuLimit' | 'memoryLimit' | 'cpuReservation' | 'memoryReservation']:
-    | string
-    | undefined;
-} {
-  const also = flags as Readonly<Record<string, string | undefined>>;
-  return {
-    cpuLimit: flags.cpuLimit ?? also.limitCpu,
-    memoryLimit: flags.memoryLimit ?? also.limitMemory,
-    cpuReservation: flags.cpuReservation ?? also.reserveCpu,
-    memoryReservation: flags.memoryReservation ?? also.reserveMemory,
-  };
+/** Services of another kind than containers are made by other tools; here they keep what they run. */
+function applyRuntime(before: TaskSpec['runtime'], flags: ServiceFlags): TaskSpec['runtime'] {
+  if (before !== undefined && before.$case !== 'container') {
+    if (flags.image !== undefined)
+      throw usage(`--image does not go with this service: it runs no container (${before.$case})`);
+    return before;
+  }
+  return { $case: 'container', value: applyContainerFlags(before?.value, flags) };
 }
 
 const conditions = {
   none: RestartPolicy_RestartCondition.NONE,
   'on-failure': RestartPolicy_RestartCondition.ON_FAILURE,
   any: RestartPolicy_RestartCondition.ANY,
+  // SwarmKit's word.
+  failure: RestartPolicy_RestartCondition.ON_FAILURE,
 } as const;
 
 function applyRestart(
@@ -169,71 +99,25 @@ function applyRestart(
     return before;
   return {
     ...(before ?? { ...RestartPolicy.create(), condition: RestartPolicy_RestartCondition.ANY }),
-    ...(restartCondition === undefined
-      ? {}
-      : { condition: oneOf('--restart-condition', conditions, restartCondition) }),
-    ...(restartDelay === undefined ? {} : { delay: duration('--restart-delay', restartDelay) }),
-    ...(restartMaxAttempts === undefined
-      ? {}
-      : { maxAttempts: count('--restart-max-attempts', restartMaxAttempts) }),
-    ...(restartWindow === undefined ? {} : { window: duration('--restart-window', restartWindow) }),
+    ...(restartCondition !== undefined && {
+      condition: oneOf('--restart-condition', conditions, restartCondition),
+    }),
+    ...(restartDelay !== undefined && { delay: duration('--restart-delay', restartDelay) }),
+    ...(restartMaxAttempts !== undefined && {
+      maxAttempts: count('--restart-max-attempts', restartMaxAttempts),
+    }),
+    ...(restartWindow !== undefined && { window: duration('--restart-window', restartWindow) }),
   };
 }
 
-function applyPlacement(before: Placement | undefined, flags: ServiceFlags): Placement | undefined {
-  const { constraint, constraintAdd, constraintRm, placementPref, replicasMaxPerNode } = flags;
-  if (
-    (constraint ?? constraintAdd ?? constraintRm ?? placementPref ?? replicasMaxPerNode) ===
-    undefined
-  )
+function applyLogDriver(before: Driver | undefined, flags: ServiceFlags): Driver | undefined {
+  const { logDriver, logOpt } = flags;
+  const name = logDriver ?? before?.name;
+  if (name === undefined) {
+    if (logOpt !== undefined)
+      throw usage('--log-opt needs a --log-driver: the service has none of its own');
     return before;
-  const base = before ?? Placement.create();
-  const removed = new Set(constraintRm ?? []);
-  return {
-    ...base,
-    constraints: [...(constraint ?? base.constraints), ...(constraintAdd ?? [])].filter(
-      (expression) => !removed.has(expression),
-    ),
-    preferences:
-      placementPref === undefined
-        ? base.preferences
-        : placementPref.map((text) => {
-            const [strategy, spreadDescriptor = ''] = text.split('=');
-            if (strategy !== 'spread' || spreadDescriptor === '')
-              throw usage(
-                `--placement-pref is ${JSON.stringify(text)}; write spread=node.labels.zone`,
-              );
-            return { Preference: { $case: 'spread' as const, value: { spreadDescriptor } } };
-          }),
-    maxReplicas:
-      replicasMaxPerNode === undefined
-        ? base.maxReplicas
-        : count('--replicas-max-per-node', replicasMaxPerNode),
-  };
-}
-
-const resolutionModes = {
-  vip: EndpointSpec_ResolutionMode.VIP,
-  dnsrr: EndpointSpec_ResolutionMode.DNSRR,
-} as const;
-
-function applyEndpoint(
-  before: ServiceSpec['endpoint'],
-  flags: ServiceFlags,
-): ServiceSpec['endpoint'] {
-  const published = flags.publish ?? flags.ports;
-  const { publishAdd, publishRm, endpointMode } = flags;
-  if ((published ?? publishAdd ?? publishRm ?? endpointMode) === undefined) return before;
-  const removed = new Set(publishRm ?? []);
-  const ports = [
-    ...(published?.map((text) => port('--publish', text)) ?? before?.ports ?? []),
-    ...(publishAdd ?? []).map((text) => port('--publish-add', text)),
-  ].filter(({ targetPort }) => !removed.has(String(targetPort)));
-  return {
-    mode:
-      endpointMode === undefined
-        ? (before?.mode ?? EndpointSpec_ResolutionMode.VIP)
-        : oneOf('--endpoint-mode', resolutionModes, endpointMode),
-    ports,
-  };
+  }
+  if ((logDriver ?? logOpt) === undefined) return before;
+  return { ...before, name, options: pairs('--log-opt', logOpt ?? []) };
 }

@@ -5,13 +5,15 @@ import {
   UpdateConfig_UpdateOrder,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { ServiceFlags } from './service-flags.js';
-import { count, duration, oneOf, usage } from './units.js';
+import { count, duration, oneOf, unreadable } from './units.js';
 
 const actions = {
   pause: UpdateConfig_FailureAction.PAUSE,
   continue: UpdateConfig_FailureAction.CONTINUE,
   rollback: UpdateConfig_FailureAction.ROLLBACK,
 } as const;
+/** A rollback is not rolled back. */
+const rollbackActions = { pause: actions.pause, continue: actions.continue } as const;
 const orders = {
   'stop-first': UpdateConfig_UpdateOrder.STOP_FIRST,
   'start-first': UpdateConfig_UpdateOrder.START_FIRST,
@@ -42,21 +44,22 @@ export function applyUpdateConfig(
           order: flags.rollbackOrder,
         };
   if ((parallelism ?? delay ?? monitor ?? action ?? ratio ?? order) === undefined) return before;
-  const base = before ?? defaults;
   return {
-    ...base,
-    ...(parallelism === undefined
-      ? {}
-      : { parallelism: count(`--${kind}-parallelism`, parallelism) }),
-    ...(delay === undefined ? {} : { delay: duration(`--${kind}-delay`, delay) }),
-    ...(monitor === undefined ? {} : { monitor: duration(`--${kind}-monitor`, monitor) }),
-    ...(action === undefined
-      ? {}
-      : { failureAction: oneOf(`--${kind}-failure-action`, actions, action) }),
-    ...(ratio === undefined
-      ? {}
-      : { maxFailureRatio: fraction(`--${kind}-max-failure-ratio`, ratio) }),
-    ...(order === undefined ? {} : { order: oneOf(`--${kind}-order`, orders, order) }),
+    ...(before ?? defaults),
+    ...(parallelism !== undefined && { parallelism: count(`--${kind}-parallelism`, parallelism) }),
+    ...(delay !== undefined && { delay: duration(`--${kind}-delay`, delay) }),
+    ...(monitor !== undefined && { monitor: duration(`--${kind}-monitor`, monitor) }),
+    ...(action !== undefined && {
+      failureAction: oneOf(
+        `--${kind}-failure-action`,
+        kind === 'update' ? actions : rollbackActions,
+        action,
+      ),
+    }),
+    ...(ratio !== undefined && {
+      maxFailureRatio: fraction(`--${kind}-max-failure-ratio`, ratio),
+    }),
+    ...(order !== undefined && { order: oneOf(`--${kind}-order`, orders, order) }),
   };
 }
 
@@ -73,6 +76,6 @@ const defaults: UpdateConfig = {
 function fraction(flag: string, text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 1))
-    throw usage(`${flag} is ${JSON.stringify(text)}; write a number from 0 to 1`);
+    throw unreadable(flag, text, 'write a number from 0 to 1');
   return value;
 }

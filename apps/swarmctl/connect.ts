@@ -1,0 +1,85 @@
+import { statSync } from 'node:fs';
+import { type ControlClient, connectControl } from '@swarmkit/sdk/client/control';
+import type { CallOptions } from '@swarmkit/sdk/contracts/rpc';
+import { isSwarmError, messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+
+/**
+ * The control client with refusals that say what to do. Every call has a deadline: a manager that hangs
+ * must not hang whoever asks it.
+ */
+
+const patienceMs = 60_000;
+const hint = 'start swarmd, or name its socket with --socket or SWARM_SOCKET';
+
+/** `callMs`: how long a call may take that says nothing itself. */
+export function connect(socket: string, callMs = patienceMs): ControlClient {
+  checkSocket(socket);
+  return withAdvice(connectControl(socket), socket, callMs);
+}
+
+function checkSocket(socket: string): void {
+  let isSocket: boolean;
+  try {
+    isSocket = statSync(socket).isSocket();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw refused(socket, cause);
+    throw new SwarmError(
+      'unavailable',
+      'CTL_NO_SOCKET',
+      `there is no control socket at ${socket}; ${hint}`,
+      { cause },
+    );
+  }
+  if (!isSocket)
+    throw new SwarmError('unavailable', 'CTL_NO_SOCKET', `${socket} is not a socket; ${hint}`);
+}
+
+type Method = (request: unknown, options?: CallOptions) => Promise<unknown>;
+
+function withAdvice(control: ControlClient, socket: string, callMs: number): ControlClient {
+  return new Proxy(control, {
+    get(target, name, receiver) {
+      const method: unknown = Reflect.get(target, name, receiver);
+      if (typeof method !== 'function' || name === 'close') return method;
+      return async (request: unknown, options?: CallOptions) => {
+        try {
+          return await (method as Method)(request, { timeoutMs: callMs, ...options });
+        } catch (error) {
+          throw advised(error, socket);
+        }
+      };
+    },
+  });
+}
+
+function advised(error: unknown, socket: string): unknown {
+  if (!isSwarmError(error)) return error;
+  if (error.code === 'RPC_UNREACHABLE') return refused(socket, error);
+  if (error.code === 'RPC_DEADLINE')
+    return new SwarmError(
+      'deadline-exceeded',
+      'CTL_TIMEOUT',
+      `the manager at ${socket} has not answered in time; look at its log, and whether what you asked for was done`,
+      { cause: error },
+    );
+  return error;
+}
+
+function refused(socket: string, cause: unknown): SwarmError {
+  const text = messageOf(cause);
+  if (/EACCES|EPERM/.test(text))
+    return new SwarmError(
+      'permission-denied',
+      'CTL_NO_ACCESS',
+      `the control socket ${socket} may not be opened by this user; use the one that runs swarmd, or root`,
+      { cause },
+    );
+  const reason = /E[A-Z]{4,}/.exec(text)?.[0] ?? text;
+  return new SwarmError(
+    'unavailable',
+    'CTL_UNREACHABLE',
+    `no swarmd answers at ${socket} (${reason}); ${hint}`,
+    { cause },
+  );
+}

@@ -1,0 +1,49 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { ControlClient } from '@swarmkit/sdk/client/control';
+
+/** What a run of the program touches of the outside. Tests bring their own. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Wall clock, ms. */
+  now(): number;
+  /** Monotonic clock, ms. */
+  monotonic(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Calls `listener` at the next Ctrl-C instead of ending the program; answers how to stop that. */
+  onInterrupt(listener: () => void): () => void;
+  /** Throws a sentence where there is nobody to talk to. */
+  connect(socket: string): Promise<ControlClient>;
+}
+
+export interface Output {
+  write(text: string): void;
+  readonly isTerminal: boolean;
+  /** Of the terminal, now. */
+  columns(): number;
+}
+
+const outputTo = (stream: NodeJS.WriteStream): Output => ({
+  write: (text) => {
+    stream.write(text);
+  },
+  isTerminal: stream.isTTY === true,
+  columns: () => stream.columns || 80,
+});
+
+export const processIo = (): Io => ({
+  env: process.env,
+  stdout: outputTo(process.stdout),
+  stderr: outputTo(process.stderr),
+  now: Date.now,
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) => wait(ms, undefined, { signal }).catch(() => undefined),
+  onInterrupt: (listener) => {
+    process.once('SIGINT', listener);
+    return () => process.removeListener('SIGINT', listener);
+  },
+  // Loaded here, so that help and completion need not wait for a gRPC client.
+  connect: async (socket) => (await import('./connect.js')).connect(socket),
+});

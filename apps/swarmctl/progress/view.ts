@@ -1,0 +1,77 @@
+import type { Io, Output } from '../io.js';
+import type { Convergence } from './convergence.js';
+
+/**
+ * Shows how far a service is: a bar that redraws itself on a terminal, elsewhere a line for each change.
+ * Standard output is for what scripts want, the id; progress goes there only where a person looks at it.
+ */
+export interface ProgressView {
+  show(state: Convergence): void;
+  /** A sentence of its own, in place of the bar or under it. */
+  note(text: string): void;
+  /** Leaves the cursor on a fresh line. */
+  end(): void;
+}
+
+export const silent: ProgressView = {
+  show: () => undefined,
+  note: () => undefined,
+  end: () => undefined,
+};
+
+/** `done` is what is counted: `running`, or of jobs `completed`. */
+export function progressView({ stdout, stderr }: Io, done: string): ProgressView {
+  if (stdout.isTerminal) return barOn(stdout);
+  return stderr.isTerminal ? barOn(stderr) : linesOn(stderr, done);
+}
+
+function barOn(out: Output): ProgressView {
+  let isOpen = false;
+  const draw = (line: string): void => {
+    out.write(`\r\u001b[2K${line}`);
+    isOpen = true;
+  };
+  const end = (): void => {
+    if (isOpen) out.write('\n');
+    isOpen = false;
+  };
+  return {
+    show: (state) => draw(bar(state, out.columns())),
+    note: (text) => {
+      end();
+      out.write(`${text}\n`);
+    },
+    end,
+  };
+}
+
+function linesOn(out: Output, done: string): ProgressView {
+  let last = '';
+  const write = (line: string): void => {
+    if (line !== last) out.write(`${line}\n`);
+    last = line;
+  };
+  return {
+    show: (state) => {
+      const { running, wanted } = state;
+      write(`${running} of ${wanted} tasks ${done}${remark(state)}`);
+    },
+    note: write,
+    end: () => undefined,
+  };
+}
+
+const barWidth = 30;
+
+export function bar(state: Convergence, columns: number): string {
+  const { running, wanted } = state;
+  const full = wanted === 0 ? barWidth : Math.floor((barWidth * running) / wanted);
+  const drawn = `[${'='.repeat(full)}${' '.repeat(barWidth - full)}]`;
+  // One column stays free: a full line would wrap, and a wrapped one cannot be redrawn.
+  return `${drawn} ${running}/${wanted}${remark(state)}`.slice(0, Math.max(1, columns - 1));
+}
+
+function remark({ running, wanted, leaving, reason }: Convergence): string {
+  if (running < wanted && reason !== '') return ` ${reason}`;
+  return leaving > 0 ? ` (${leaving} to stop)` : '';
+}

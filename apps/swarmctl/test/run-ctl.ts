@@ -1,0 +1,70 @@
+import { fixtureTime } from '@swarmkit/sdk/testkit/fixtures';
+import type { Io, Output } from '../io.js';
+import { run } from '../run.js';
+import type { FakeCluster } from './fake-cluster.js';
+
+/** One run of swarmctl in this process, on a clock of its own and against a manager in memory. */
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly isTerminal?: boolean;
+  readonly columns?: number;
+  /** Called whenever the program sleeps, with how long it has slept by then. Time goes on only here. */
+  readonly asTimePasses?: (ms: number, interrupt: () => void) => void;
+}
+
+export interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** Sockets that were connected to. */
+  readonly sockets: readonly string[];
+  /** How long it slept, ms. */
+  readonly ms: number;
+}
+
+/** Longer than anything here takes: what waits for ever fails. */
+const patienceMs = 600_000;
+
+export async function runCtl(
+  cluster: FakeCluster,
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<Outcome> {
+  let ms = 0;
+  const written = { out: '', err: '' };
+  const sockets: string[] = [];
+  const listeners = new Set<() => void>();
+  const output = (to: 'out' | 'err'): Output => ({
+    write: (text) => {
+      written[to] += text;
+    },
+    isTerminal: options.isTerminal === true,
+    columns: () => options.columns ?? 80,
+  });
+  const io: Io = {
+    env: options.env ?? {},
+    stdout: output('out'),
+    stderr: output('err'),
+    now: () => fixtureTime + 60_000 + ms,
+    monotonic: () => ms,
+    sleep: async (forMs) => {
+      ms += forMs;
+      if (ms > patienceMs)
+        throw new Error(`it still waits after ${patienceMs} ms:\n${written.err}`);
+      options.asTimePasses?.(ms, () => {
+        for (const listener of listeners) listener();
+      });
+    },
+    onInterrupt: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    connect: async (socket) => {
+      sockets.push(socket);
+      return cluster.control;
+    },
+  };
+  const code = await run(argv, io, '1.2.3');
+  return { code, ...written, sockets, ms };
+}
