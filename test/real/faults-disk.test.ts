@@ -11,9 +11,10 @@ import { Containers } from '../harness/containers.js';
 import { Daemon } from '../harness/daemon.js';
 import { importBusybox } from '../harness/images.js';
 import { swarmctl } from '../harness/run.js';
+import { connectSwarm } from '../harness/single-node.js';
 import { SmallDisk } from '../harness/small-disk.js';
 import { serviceSpec } from '../harness/specs.js';
-import { Swarm } from '../harness/swarm.js';
+import type { Swarm } from '../harness/swarm.js';
 import { until } from '../harness/until.js';
 
 /** A disk that is full or gives back other bytes than were written, under a daemon with containers. */
@@ -227,11 +228,7 @@ describe('a bad disk', { skip: containerdMissing() ?? SmallDisk.missing ?? false
 const newDaemon = (stateDir: string): Daemon =>
   new Daemon({ stateDir, executor: 'containerd', containerdAddr: containerd.address }, each);
 
-function connect(daemon: Daemon): Swarm {
-  const swarm = new Swarm(daemon.socket);
-  each.add('control connection', () => swarm.close());
-  return swarm;
-}
+const connect = (daemon: Daemon): Swarm => connectSwarm(daemon, each);
 
 /** A daemon with an acknowledged service of two running tasks. */
 async function withTasks(

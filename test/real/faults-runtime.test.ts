@@ -9,8 +9,9 @@ import { Containers, pidOf, processName } from '../harness/containers.js';
 import { Daemon } from '../harness/daemon.js';
 import { importBusybox } from '../harness/images.js';
 import { swarmctl } from '../harness/run.js';
+import { connectSwarm } from '../harness/single-node.js';
 import { serviceSpec } from '../harness/specs.js';
-import { Swarm } from '../harness/swarm.js';
+import type { Swarm } from '../harness/swarm.js';
 import { until } from '../harness/until.js';
 
 /** A containerd that dies, comes back, or is not there yet; and daemons that are told to stop. */
@@ -30,11 +31,7 @@ const newDaemon = (): Daemon =>
     each,
   );
 
-function connect(daemon: Daemon): Swarm {
-  const swarm = new Swarm(daemon.socket);
-  each.add('control connection', () => swarm.close());
-  return swarm;
-}
+const connect = (daemon: Daemon): Swarm => connectSwarm(daemon, each);
 
 describe('the runtime and the end', { skip: containerdMissing() ?? false }, () => {
   before(async () => {

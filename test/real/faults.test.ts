@@ -7,8 +7,9 @@ import { afterEach, describe, it } from 'node:test';
 import { Cleanup } from '../harness/cleanup.js';
 import { Daemon, type DaemonOptions } from '../harness/daemon.js';
 import { refusedStart } from '../harness/run.js';
+import { connectSwarm } from '../harness/single-node.js';
 import { serviceSpec } from '../harness/specs.js';
-import { Swarm } from '../harness/swarm.js';
+import type { Swarm } from '../harness/swarm.js';
 import { until } from '../harness/until.js';
 
 /**
@@ -25,11 +26,7 @@ const newDaemon = (options: Partial<DaemonOptions> = {}): Daemon =>
     cleanup,
   );
 
-function connect(daemon: Daemon): Swarm {
-  const swarm = new Swarm(daemon.socket);
-  cleanup.add('control connection', () => swarm.close());
-  return swarm;
-}
+const connect = (daemon: Daemon): Swarm => connectSwarm(daemon, cleanup);
 
 /** The command line of a daemon that is not to be started by itself. */
 const words = (daemon: Daemon): readonly string[] => daemon.words.slice(1);
