@@ -142,6 +142,7 @@ export class ContainerdFixture {
     for (const pid of inits) kill(pid);
     waitGone([...shims, ...inits], 5_000);
     for (const bundle of bundles) removeShimSocket(bundle);
+    removeRuncState(this.dir);
     unmountUnder(this.dir);
     for (const parent of this.cgroupParents) removeEmptyCgroups(parent);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 });
@@ -221,6 +222,22 @@ function removeShimSocket(bundle: string): void {
     if (address.startsWith('unix:///')) rmSync(address.slice('unix://'.length), { force: true });
   } catch {
     // No address file: the shim never came up.
+  }
+}
+
+/** runc keeps its state outside of our folder, by namespace and container id. */
+function removeRuncState(dir: string): void {
+  const root = '/run/containerd/runc';
+  for (const namespace of list(root)) {
+    for (const id of list(join(root, namespace))) {
+      const path = join(root, namespace, id);
+      try {
+        const state = readFileSync(join(path, 'state.json'), 'utf8');
+        if (state.includes(`bundle=${dir}/`)) rmSync(path, { recursive: true, force: true });
+      } catch {
+        // A container that is being made or removed by somebody else.
+      }
+    }
   }
 }
 

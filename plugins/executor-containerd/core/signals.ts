@@ -10,7 +10,7 @@ const RTMIN = 34;
 const RTMAX = 64;
 const aliases: Readonly<Record<string, string>> = { IOT: 'ABRT', CLD: 'CHLD', POLL: 'IO' };
 
-export const SIGTERM = 15;
+const SIGTERM = 15;
 export const SIGKILL = 9;
 
 /** '' is SIGTERM. Throws for what is no signal. */

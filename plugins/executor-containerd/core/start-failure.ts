@@ -16,3 +16,9 @@ export function startFailure(details: string, image: string, cause: unknown): Sw
       : `exec: "${exec[1]}": ${exec[2]}; the command must exist in image ${image}`;
   return new SwarmError('failed-precondition', 'CONTAINERD_START', message, { cause });
 }
+
+/** The runtime itself has looked at the container and said no. */
+export const isRefusedByRunc = (details: string): boolean =>
+  /OCI runtime (?:create|start) failed/.test(details) &&
+  // Of an earlier start that was cut off, and which containerd is about to clear away.
+  !/container with given ID already exists/.test(details);

@@ -61,6 +61,14 @@ export function wasOutOfMemory(cgroupPath: string, cgroupVersion: 1 | 2): boolea
   return Number(/^oom_kill (\d+)$/m.exec(readText(file))?.[1] ?? 0) > 0;
 }
 
+/** Pids in a cgroup (`swarmkit/<id>`); none when there is no such cgroup. */
+export function cgroupProcesses(path: string): readonly number[] {
+  // With v1 a container is in every hierarchy; these two are the likeliest to be there.
+  const files = ['', '/pids', '/memory'].map((root) => `${CGROUPS}${root}/${path}/cgroup.procs`);
+  const text = files.map(readText).find((found) => found !== '') ?? '';
+  return text.split('\n').filter(Boolean).map(Number);
+}
+
 /** '' for what cannot be read. */
 export function readText(path: string): string {
   try {

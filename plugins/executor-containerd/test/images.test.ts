@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { type TarEntry, writeTar } from '@swarmkit/sdk/testkit/tar-writer';
 import { chainIds, parseImageConfig, parseManifest, pickManifest } from '../core/image-manifest.js';
 import { decodeCredentials, parseChallenge, registryBase } from '../core/registry.js';
-import { startFailure } from '../core/start-failure.js';
+import { isRefusedByRunc, startFailure } from '../core/start-failure.js';
 import { signalNumber } from '../core/signals.js';
 import { readTar } from '../core/tar.js';
 
@@ -192,6 +192,17 @@ describe('start failures', () => {
       text(wrapped('exec: "/no": stat /no: no such file or directory')),
       'exec: "/no": no such file or directory; the command must exist in image busybox',
     );
+  });
+
+  it("are runc's, or containerd's own trouble", () => {
+    assert.ok(isRefusedByRunc(wrapped('exec: "nope": executable file not found in $PATH')));
+    for (const trouble of [
+      'failed to start shim: start failed: getwd: no such file or directory: exit status 1',
+      'failed to create shim task: ttrpc: closed',
+      'mkdir /run/x/swarmkit/id: file exists',
+      'failed to create shim task: OCI runtime create failed: runc create failed: container with given ID already exists',
+    ])
+      assert.equal(isRefusedByRunc(trouble), false, trouble);
   });
 
   it('keep what else runc says', () => {

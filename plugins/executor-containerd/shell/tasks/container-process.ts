@@ -8,11 +8,11 @@ import { TasksService } from '@swarmkit/sdk/wire/gen/containerd/services/tasks/v
 import type { Mount } from '@swarmkit/sdk/wire/gen/containerd/types/mount';
 import { Status } from '@swarmkit/sdk/wire/gen/containerd/types/task/task';
 import { SIGKILL } from '../../core/signals.js';
-import { startFailure } from '../../core/start-failure.js';
+import { isRefusedByRunc, startFailure } from '../../core/start-failure.js';
 import type { ContainerdConnection } from '../containerd/connection.js';
 import { isKind } from '../containerd/status.js';
 import type { ExitWatch } from './exit-watch.js';
-import { signalProcess } from './signal-process.js';
+import { killLeftovers, signalProcess } from './signal-process.js';
 
 export type ProcessState =
   | { readonly kind: 'none' }
@@ -29,11 +29,14 @@ export interface Stdio {
 
 /** runc create and start on a machine that is busy with a hundred others. */
 const START_TIMEOUT_MS = 120_000;
+/** containerd gives up cleaning after 5 s a step. */
+const BUSY_MS = 30_000;
 /** For a killed process to be gone: longer only when the kernel is stuck in it. */
 const KILL_MS = 30_000;
 
 export class ContainerProcess {
   private known: ProcessState | undefined;
+  private busySince: number | undefined;
 
   constructor(
     private readonly containerd: ContainerdConnection,
@@ -75,7 +78,7 @@ export class ContainerProcess {
     } catch (error) {
       this.known = undefined;
       this.exits.forget(this.ref);
-      throw asStartFailure(error, image);
+      throw this.startError(error, image);
     }
   }
 
@@ -91,7 +94,7 @@ export class ContainerProcess {
     } catch (error) {
       this.known = undefined;
       this.exits.forget(this.ref);
-      throw asStartFailure(error, image);
+      throw this.startError(error, image);
     }
   }
 
@@ -130,8 +133,8 @@ export class ContainerProcess {
   async delete(abort: AbortSignal): Promise<void> {
     await this.stop(SIGKILL, 0, abort);
     const state = await this.state();
-    if (state.kind !== 'none')
-      await this.containerd.find(TasksService.delete, { containerId: this.containerId });
+    if (state.kind === 'none') killLeftovers(this.containerId);
+    else await this.containerd.find(TasksService.delete, { containerId: this.containerId });
     this.known = { kind: 'none' };
     this.exits.forget(this.ref);
   }
@@ -161,28 +164,26 @@ export class ContainerProcess {
     return { kind: status === Status.CREATED ? 'created' : 'running', pid };
   }
 
+  /**
+   * What runc refuses is the task's fault and final. The rest is containerd's: above all it may still be
+   * busy ending a start that died with the process before us. That is tried again, for a while.
+   */
+  private startError(error: unknown, image: string): unknown {
+    if (!isSwarmError(error) || error.code !== 'CONTAINERD_REFUSED' || error.kind === 'not-found')
+      return error;
+    this.busySince ??= this.clock.monotonic();
+    const patience = this.busySince + BUSY_MS > this.clock.monotonic();
+    if (isRefusedByRunc(error.message) || !patience)
+      return startFailure(error.message, image, error);
+    return new SwarmError(
+      'aborted',
+      'CONTAINERD_BUSY',
+      `containerd cannot start the container now: ${error.message}; it is tried again`,
+      { cause: error },
+    );
+  }
+
   private get ref() {
     return { containerId: this.containerId, execId: '' };
   }
 }
-
-/** What runc refuses is the task's fault; what containerd cannot do now is not. */
-function asStartFailure(error: unknown, image: string): unknown {
-  if (!isSwarmError(error) || error.code !== 'CONTAINERD_REFUSED') return error;
-  if (error.kind === 'already-exists' || UNFINISHED.test(error.message)) return unfinished(error);
-  return error.kind === 'unknown' ? startFailure(error.message, image, error) : error;
-}
-
-/**
- * A crash of ours cut off an earlier attempt, and containerd is still busy with it: it makes the
- * bundle's folder first and registers the task last, so looking finds nothing yet.
- */
-const UNFINISHED = /mkdir \S*io\.containerd\.runtime\.v2\.task\S*: file exists$/;
-
-const unfinished = (cause: SwarmError): SwarmError =>
-  new SwarmError(
-    'unavailable',
-    'CONTAINERD_UNFINISHED',
-    `containerd is still busy with an earlier attempt to start this container, which was cut off (${cause.message}); it is tried again`,
-    { cause },
-  );

@@ -5,9 +5,10 @@
  */
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { TasksService } from '@swarmkit/sdk/wire/gen/containerd/services/tasks/v1/tasks';
+import { SIGKILL } from '../../core/signals.js';
 import { CGROUP_PARENT } from '../../core/oci-spec.js';
 import type { ContainerdConnection } from '../containerd/connection.js';
-import { readText } from '../host.js';
+import { cgroupProcesses, readText } from '../host.js';
 
 export async function signalProcess(
   containerd: ContainerdConnection,
@@ -23,6 +24,14 @@ export async function signalProcess(
     if (isSwarmError(error) && /process already finished|not running/.test(error.message)) return;
     throw error;
   }
+}
+
+/**
+ * Ends what runs in the container's cgroup though containerd knows of nothing: a start that was cut off
+ * by a crash can leave runc's first process waiting for ever.
+ */
+export function killLeftovers(containerId: string): void {
+  for (const pid of cgroupProcesses(`${CGROUP_PARENT}/${containerId}`)) killNow(pid, SIGKILL);
 }
 
 /** Between this look and the signal the pid would have to end, be reaped and be given out again. */
