@@ -62,7 +62,7 @@ export class Routes<C> {
         new SwarmError(
           'unimplemented',
           'RPC_NOT_SERVED',
-          `the service ${name} is not served on the ${exposure} endpoint of this node`,
+          `the service ${name} is not served on the ${exposure} endpoint of this node${hint[exposure]}`,
         )
       );
     }
@@ -81,5 +81,11 @@ export class Routes<C> {
     yield* new Set(this.mounts.values());
   }
 }
+
+/** On the socket it is an operator who asks, and mostly the manager that is missing. */
+const hint: Readonly<Record<Exposure, string>> = {
+  control: ': no manager runs here at present, its log says why',
+  remote: '',
+};
 
 const keyOf = (exposure: Exposure, name: string): string => `${exposure} ${name}`;
