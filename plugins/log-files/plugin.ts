@@ -16,6 +16,8 @@ export const logFiles = definePlugin<LogFilesConfig>({
   version: '0.1.0',
   scope: 'node',
   provides: [TaskLogs],
+  // A sink of somebody else's that throws must not take the node with it.
+  policy: 'degrade',
   accepts: [LogSinks],
   config: {
     type: 'object',
@@ -36,6 +38,7 @@ export const logFiles = definePlugin<LogFilesConfig>({
     const logs = new LogFiles({
       ...ctx.config,
       clock: ctx.env.clock,
+      log: ctx.log,
       sinks: ctx.all(LogSinks),
       onSinkFault: (sink, error) => ctx.fault(`log sink ${sink}`, error),
     });

@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { open as openFile, readdir, rm } from 'node:fs/promises';
+/** TaskLogs on files: a folder a task, and every line handed to the sinks as it arrives. */
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type {
   LogLine,
@@ -9,8 +9,14 @@ import type {
   TaskLogWriter,
 } from '@swarmkit/sdk/contracts/log-sink';
 import type { Clock } from '@swarmkit/sdk/plugin/env';
-import { formatLine, LineCutter, parseLine, type StoredLine } from '../core/line-format.js';
-import { RotatingFile } from './rotating-file.js';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import { LineCutter } from '../core/line-format.js';
+import { LogBudget } from '../core/log-budget.js';
+import { Follower } from './follower.js';
+import { readLog } from './read-log.js';
+import { TaskLog } from './task-log.js';
+import { TaskLogFiles } from './task-log-files.js';
 
 export interface LogFilesOptions {
   readonly dir: string;
@@ -18,203 +24,146 @@ export interface LogFilesOptions {
   readonly maxBytes: number;
   readonly keep: number;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly sinks: readonly LogSink[];
+  /** A sink threw; once, until it has taken a line again. */
   onSinkFault(sink: string, error: unknown): void;
+  readonly budget?: LogBudget;
 }
 
-/** Output of tasks in bounded files, one folder a task; and every line to every sink as it arrives. */
-export class LogFiles implements TaskLogs {
-  private readonly files = new Map<string, OpenLog>();
+/** What may wait for the disk, of all tasks together and of one. */
+const TOTAL_WAITING = 32 << 20;
+const TASK_WAITING = 1 << 20;
 
-  constructor(private readonly options: LogFilesOptions) {}
+interface OpenLog {
+  readonly log: TaskLog;
+  writers: number;
+}
+
+export class LogFiles implements TaskLogs {
+  private readonly budget: LogBudget;
+  private readonly opened = new Map<string, OpenLog>();
+  private readonly followers = new Map<string, Set<Follower>>();
+  private readonly faultySinks = new Set<string>();
+
+  constructor(private readonly options: LogFilesOptions) {
+    this.budget = options.budget ?? new LogBudget(TOTAL_WAITING, TASK_WAITING);
+  }
 
   open(taskId: string): TaskLogWriter {
-    const log = this.logOf(taskId);
-    log.writers += 1;
+    const open = this.opened.get(taskId) ?? this.begin(taskId);
+    open.writers++;
     const cutters = { stdout: new LineCutter(), stderr: new LineCutter() };
-    let open = true;
+    const put = (stream: 'stdout' | 'stderr', text: Uint8Array, partial: boolean): void => {
+      const at = this.options.clock.now();
+      open.log.add({ at, stream, text }, partial);
+      this.handToSinks({ taskId, stream, at, text });
+    };
+    let closed = false;
     return {
       write: (stream, bytes) => {
-        if (!open) return;
-        for (const { text, partial } of cutters[stream].push(bytes))
-          this.keep(taskId, log, stream, text, partial);
+        if (closed) return;
+        for (const { text, partial } of cutters[stream].push(bytes)) put(stream, text, partial);
       },
       close: async () => {
-        if (!open) return;
-        open = false;
+        if (closed) return;
+        closed = true;
         for (const stream of ['stdout', 'stderr'] as const) {
           const text = cutters[stream].flush();
-          if (text !== undefined) this.keep(taskId, log, stream, text, false);
+          if (text !== undefined) put(stream, text, false);
         }
-        log.writers -= 1;
-        await log.file.flushed();
-        if (log.writers === 0) await this.release(taskId, log);
+        await open.log.flush();
+        if (--open.writers > 0) return;
+        await open.log.close();
+        // Opened again while the file was being closed: the next writer opens the file again too.
+        if (open.writers === 0 && this.opened.get(taskId) === open) this.opened.delete(taskId);
       },
     };
   }
 
-  async *read(taskId: string, options: ReadLogOptions = {}): AsyncIterable<LogLine> {
-    const wanted = (line: StoredLine): boolean =>
-      line.at >= (options.since ?? 0) &&
-      (options.streams === undefined || options.streams.includes(line.stream));
-    const log = options.follow ? this.logOf(taskId) : this.files.get(taskId);
-    const reader = { wake: undefined as (() => void) | undefined, news: false };
-    const onNews = (): void => {
-      reader.news = true;
-      reader.wake?.();
-    };
-    if (options.follow) log?.readers.add(onNews);
-    try {
-      await log?.file.flushed();
-      let kept: StoredLine[] = [];
-      let position = 0;
-      for (const [index, file] of (await this.filesOf(taskId)).entries()) {
-        const { lines, end } = await readLines(file, 0);
-        kept.push(...lines.filter(wanted));
-        if (index >= 0 && file.endsWith(`${path.sep}0.log`)) position = end;
-        if (options.tail !== undefined) kept = options.tail === 0 ? [] : kept.slice(-options.tail);
-      }
-      for (const line of kept) yield { taskId, ...line };
-      while (options.follow && !options.signal?.aborted && log !== undefined && !log.gone) {
-        if (!reader.news) await untilWoken(reader, options.signal);
-        reader.news = false;
-        const { lines, end } = await readLines(this.file(taskId, 0), position);
-        position = end;
-        for (const line of lines.filter(wanted)) yield { taskId, ...line };
-      }
-    } finally {
-      log?.readers.delete(onNews);
-    }
+  read(taskId: string, options: ReadLogOptions = {}): AsyncIterable<LogLine> {
+    const dir = this.folder(taskId);
+    return this.readFrom(taskId, dir, options);
   }
 
   async drop(taskId: string): Promise<void> {
-    const log = this.files.get(taskId);
-    if (log !== undefined) {
-      log.gone = true;
-      await log.file.close();
-      this.files.delete(taskId);
-      for (const wake of log.readers) wake();
-    }
-    await rm(this.folder(taskId), { recursive: true, force: true });
+    const dir = this.folder(taskId);
+    const open = this.opened.get(taskId);
+    this.opened.delete(taskId);
+    await open?.log.drop();
+    await rm(dir, { recursive: true, force: true });
+    for (const follower of this.followers.get(taskId) ?? []) follower.end();
   }
 
+  /** Writes out what waits. */
   async close(): Promise<void> {
-    await Promise.all([...this.files.values()].map((log) => log.file.close()));
-    this.files.clear();
+    await Promise.all([...this.opened.values()].map(({ log }) => log.close()));
   }
 
-  private keep(
+  private async *readFrom(
     taskId: string,
-    log: OpenLog,
-    stream: 'stdout' | 'stderr',
-    text: Uint8Array,
-    partial: boolean,
-  ): void {
-    const line: LogLine = { taskId, stream, at: this.options.clock.now(), text };
-    if (log.file.dropped > 0) {
-      const lost = Buffer.from(
-        `[${log.file.dropped} lines were lost here: the disk was slow or full]`,
-      );
-      log.file.dropped = 0;
-      log.file.append(formatLine({ ...line, text: lost }));
+    dir: string,
+    options: ReadLogOptions,
+  ): AsyncGenerator<LogLine> {
+    const follower = options.follow === true ? new Follower(options.signal) : undefined;
+    const followers = this.followers.get(taskId) ?? new Set();
+    if (follower !== undefined) this.followers.set(taskId, followers.add(follower));
+    try {
+      await this.opened.get(taskId)?.log.flush();
+      yield* readLog({ taskId, dir, follower }, options);
+    } finally {
+      follower?.end();
+      if (follower !== undefined && followers.delete(follower) && followers.size === 0)
+        this.followers.delete(taskId);
     }
-    log.file.append(formatLine(line, partial));
-    for (const sink of this.options.sinks)
-      try {
-        sink.line(line);
-      } catch (error) {
-        this.options.onSinkFault(sink.id, error);
-      }
   }
 
-  private logOf(taskId: string): OpenLog {
-    let log = this.files.get(taskId);
-    if (log === undefined) {
-      const readers = new Set<() => void>();
-      const { maxBytes, keep } = this.options;
-      log = {
-        writers: 0,
-        gone: false,
-        readers,
-        file: new RotatingFile(this.folder(taskId), maxBytes, keep, () => {
-          for (const wake of readers) wake();
-        }),
-      };
-      this.files.set(taskId, log);
-    }
-    return log;
+  private begin(taskId: string): OpenLog {
+    const { clock, maxBytes, keep } = this.options;
+    const log = new TaskLog({
+      files: new TaskLogFiles(this.folder(taskId), { maxBytes, keep }),
+      budget: this.budget,
+      clock,
+      onDisk: (failure) => this.onDisk(taskId, failure),
+      onWritten: () => {
+        for (const follower of this.followers.get(taskId) ?? []) follower.wake();
+      },
+    });
+    const open = { log, writers: 0 };
+    this.opened.set(taskId, open);
+    return open;
   }
 
-  /** Nobody writes and nobody follows: the file need not stay open. */
-  private async release(taskId: string, log: OpenLog): Promise<void> {
-    await log.file.close();
-    if (log.writers === 0 && log.readers.size === 0 && this.files.get(taskId) === log)
-      this.files.delete(taskId);
-  }
-
-  /** Oldest first. */
-  private async filesOf(taskId: string): Promise<readonly string[]> {
-    const names = await readdir(this.folder(taskId)).catch(() => [] as string[]);
-    return names
-      .filter((name) => /^\d+\.log$/.test(name))
-      .sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
-      .map((name) => path.join(this.folder(taskId), name));
-  }
-
+  /** Ids come from the cluster and become paths. */
   private folder(taskId: string): string {
+    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(taskId))
+      throw new SwarmError(
+        'invalid-argument',
+        'LOGS_TASK_ID',
+        `"${taskId}" cannot name a log; a task id is letters and digits`,
+      );
     return path.join(this.options.dir, taskId);
   }
 
-  private file(taskId: string, n: number): string {
-    return path.join(this.folder(taskId), `${n}.log`);
+  private onDisk(taskId: string, failure: string | undefined): void {
+    const { log, dir } = this.options;
+    if (failure === undefined) log.info({ taskId, dir }, 'task output is kept again');
+    else
+      log.warn(
+        { taskId, dir },
+        `task output is lost because ${dir} cannot be written to: ${failure}; make room there`,
+      );
   }
-}
 
-interface OpenLog {
-  readonly file: RotatingFile;
-  readonly readers: Set<() => void>;
-  writers: number;
-  gone: boolean;
-}
-
-/** Whole lines from `from` on, and where the next one begins. A file that was rotated begins anew. */
-async function readLines(
-  file: string,
-  from: number,
-): Promise<{ readonly lines: readonly StoredLine[]; readonly end: number }> {
-  const handle = await openFile(file, 'r').catch(() => undefined);
-  if (handle === undefined) return { lines: [], end: 0 };
-  const { size } = await handle.stat();
-  await handle.close();
-  let position = size < from ? 0 : from;
-  if (position === size) return { lines: [], end: position };
-  const lines: StoredLine[] = [];
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(file, { start: position, end: size - 1 })) {
-    let pending: Buffer = Buffer.concat([rest, chunk as Buffer]);
-    for (let end = pending.indexOf(10); end >= 0; end = pending.indexOf(10)) {
-      const line = parseLine(pending.subarray(0, end));
-      if (line !== undefined) lines.push(line);
-      position += end + 1;
-      pending = pending.subarray(end + 1);
+  private handToSinks(line: LogLine): void {
+    for (const sink of this.options.sinks) {
+      try {
+        sink.line(line);
+        this.faultySinks.delete(sink.id);
+      } catch (error) {
+        if (!this.faultySinks.has(sink.id)) this.options.onSinkFault(sink.id, error);
+        this.faultySinks.add(sink.id);
+      }
     }
-    rest = pending;
   }
-  return { lines, end: position };
-}
-
-function untilWoken(
-  reader: { wake: (() => void) | undefined },
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      signal?.removeEventListener('abort', done);
-      reader.wake = undefined;
-      resolve();
-    };
-    reader.wake = done;
-    if (signal?.aborted) done();
-    else signal?.addEventListener('abort', done, { once: true });
-  });
 }

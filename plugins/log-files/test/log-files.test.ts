@@ -17,6 +17,7 @@ const open = (options: Partial<LogFilesOptions> = {}): LogFiles =>
     maxBytes: 4096,
     keep: 2,
     clock: env.clock,
+    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     sinks: [],
     onSinkFault: () => undefined,
     ...options,
@@ -89,8 +90,8 @@ test('files are bounded: the oldest lines go', async () => {
   }
   await writer.close();
   const names = readdirSync(path.join(dir, 't1')).sort();
-  assert.deepEqual(names, ['0.log', '1.log']);
-  for (const name of names) assert.ok(statSync(path.join(dir, 't1', name)).size <= 8192);
+  assert.equal(names.length, 2);
+  for (const name of names) assert.ok(statSync(path.join(dir, 't1', name)).size <= 4096);
   const lines = await text();
   assert.equal(lines.at(-1), 'line 499');
   assert.ok(lines.length < 500);
@@ -146,7 +147,7 @@ test('a very long line is cut into parts and nothing is lost', async () => {
   const lines = await text();
   assert.equal(lines.slice(0, -1).join(''), long);
   assert.equal(lines.at(-1), 'end');
-  assert.match(readFileSync(path.join(dir, 't1', '0.log'), 'latin1'), /^\S+Z stdout P x/);
+  assert.match(readFileSync(path.join(dir, 't1', '1.log'), 'latin1'), /^\S+Z stdout P x/);
 });
 
 test('every sink gets every line, and one that throws stops nobody', async () => {
@@ -168,7 +169,7 @@ test('every sink gets every line, and one that throws stops nobody', async () =>
   writer.write('stdout', Buffer.from('a\nb\n'));
   await writer.close();
   assert.deepEqual(got, ['a', 'b']);
-  assert.deepEqual(faults, ['broken', 'broken']);
+  assert.deepEqual(faults, ['broken']);
   assert.deepEqual(await text(), ['a', 'b']);
 });
 
