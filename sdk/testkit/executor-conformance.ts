@@ -38,6 +38,8 @@ export interface ExecutorConformance {
   readonly image: string;
   /** Health checks are run. */
   readonly healthchecks?: boolean;
+  /** Several nodes may use this runtime at once, each seeing only its own. */
+  readonly shared?: boolean;
 }
 
 type SpecParts = Partial<ContainerSpec>;
@@ -156,6 +158,15 @@ export function executorConformance(setup: ExecutorConformance): void {
       await controller.remove(calm);
       assert.ok(!(await (await executor()).existing()).includes(task.id));
       controller.close();
+    });
+
+    it('lists what it holds for one node', async () => {
+      const task = shell('exit 0');
+      await (await control(task)).prepare(calm);
+      const current = await executor();
+      assert.ok((await current.existing(task.nodeId)).includes(task.id));
+      if (setup.shared === true)
+        assert.ok(!(await current.existing('anothernode00000000000000')).includes(task.id));
     });
 
     it('answers "already" to a verb that was done', async () => {

@@ -15,6 +15,7 @@ executorConformance({
   skip: dockerdMissing(),
   image: BUSYBOX_REFERENCE,
   healthchecks: true,
+  shared: true,
   async setUp() {
     const peer = await startDockerd(cleanup, 'executor');
     await loadImage(peer, buildBusyboxArchive());

@@ -4,6 +4,7 @@ import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ContainerSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 
 export const TASK_ID_LABEL = 'com.docker.swarm.task.id';
+export const NODE_ID_LABEL = 'com.docker.swarm.node.id';
 
 /** containerd refuses longer ones, key and value together. */
 const LABEL_BOUND = 4096;
@@ -22,7 +23,7 @@ export function containerLabels(task: Task, spec: ContainerSpec): Readonly<Recor
     ...Object.fromEntries(own),
     [TASK_ID_LABEL]: task.id,
     'com.docker.swarm.task.name': taskName(task),
-    'com.docker.swarm.node.id': task.nodeId,
+    [NODE_ID_LABEL]: task.nodeId,
     'com.docker.swarm.service.id': task.serviceId,
     'com.docker.swarm.service.name': task.serviceAnnotations?.name ?? '',
   };

@@ -163,12 +163,13 @@ export class ContainerdExecutor implements Executor {
     return controller;
   }
 
-  async existing(): Promise<readonly string[]> {
-    const [containers, folders] = await Promise.all([
-      this.services.containers.taskIds(),
-      taskFoldersIn(this.tasksDir),
-    ]);
-    return [...new Set([...containers, ...folders])];
+  /** A folder without any container is a leftover of ours. */
+  async existing(nodeId?: string): Promise<readonly string[]> {
+    const { containers } = this.services;
+    const [all, folders] = await Promise.all([containers.taskIds(), taskFoldersIn(this.tasksDir)]);
+    const known = new Set(all);
+    const mine = nodeId === undefined ? all : await containers.taskIds(nodeId);
+    return [...mine, ...folders.filter((id) => !known.has(id))];
   }
 
   async discard(taskId: string): Promise<void> {

@@ -9,6 +9,7 @@ executorConformance({
   skip: containerdMissing(),
   image: BUSYBOX_REFERENCE,
   healthchecks: true,
+  shared: true,
   setUp: async () => {
     fixture = await ContainerdFixture.start();
     await importBusybox(fixture);

@@ -18,7 +18,7 @@ import { type ContainerRecord, readRecord, withRecord } from '../../core/contain
 import { hostnameFile, hostsFile, resolvConf } from '../../core/container-files.js';
 import { healthPlan } from '../../core/health.js';
 import type { HostFacts } from '../../core/host-facts.js';
-import { containerLabels, TASK_ID_LABEL } from '../../core/labels.js';
+import { containerLabels, NODE_ID_LABEL, TASK_ID_LABEL } from '../../core/labels.js';
 import { planMounts, type PlannedMounts } from '../../core/mounts.js';
 import { networkMode } from '../../core/network-mode.js';
 import { containerHostname, ociSpec, serializeSpec } from '../../core/oci-spec.js';
@@ -157,9 +157,11 @@ export class Containers {
     ]);
   }
 
-  async taskIds(): Promise<readonly string[]> {
+  /** Of all nodes that share this containerd, or of one. */
+  async taskIds(nodeId?: string): Promise<readonly string[]> {
+    const node = nodeId === undefined ? '' : `,labels."${NODE_ID_LABEL}"==${nodeId}`;
     const { containers } = await this.containerd.unary(ContainersService.list, {
-      filters: [`labels."${TASK_ID_LABEL}"`],
+      filters: [`labels."${TASK_ID_LABEL}"${node}`],
     });
     return containers.map((container) => container.labels[TASK_ID_LABEL] ?? container.id);
   }
