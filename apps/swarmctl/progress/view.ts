@@ -63,7 +63,7 @@ function linesOn(out: Output, done: string): ProgressView {
 
 const barWidth = 30;
 
-export function bar(state: Convergence, columns: number): string {
+function bar(state: Convergence, columns: number): string {
   const { running, wanted } = state;
   const full = wanted === 0 ? barWidth : Math.floor((barWidth * running) / wanted);
   const drawn = `[${'='.repeat(full)}${' '.repeat(barWidth - full)}]`;
