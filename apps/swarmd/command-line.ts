@@ -1,8 +1,10 @@
 import { Command, CommanderError, Option } from 'commander';
 import { executorNames, type Flags, logLevels } from './settings.js';
 
-/** Flags as SwarmKit's swarmd has them, and those of our own. */
-
+/**
+ * Flags as SwarmKit's swarmd has them, and those of our own. Throws a CommanderError after it has said what
+ * is wrong, or shown what was asked for.
+ */
 export function parseCommandLine(argv: readonly string[], version: string): Flags {
   const collect = (value: string, before: readonly string[]): readonly string[] => [
     ...before,
@@ -36,9 +38,17 @@ export function parseCommandLine(argv: readonly string[], version: string): Flag
     .option('--engine-addr <socket>', "Docker's socket (default: unix:///var/run/docker.sock)")
     .option('--load <dir>', 'folder of a further plugin package; may be given again', collect, [])
     .allowExcessArguments(false)
-    // Throws a CommanderError instead of ending the process, after it has said what is wrong.
     .exitOverride()
-    .showHelpAfterError('(swarmd --help shows the flags)');
+    .configureOutput({
+      outputError: (text, write) => {
+        const sentence = text
+          .replace(/^error: /, '')
+          .trim()
+          .replace(/[.\s]*\n\s*|\. (?=[A-Z])/g, '; ')
+          .replace(/\.$/, '');
+        write(`swarmd: ${sentence}; see swarmd --help\n`);
+      },
+    });
   command.parse([...argv], { from: 'user' });
   return command.opts<Flags>();
 }

@@ -1,4 +1,3 @@
-import { discoverPlugins } from '@swarmkit/kernel/discover';
 import { realEnv } from '@swarmkit/kernel/env';
 import { Host } from '@swarmkit/kernel/host';
 import { createLogger } from '@swarmkit/kernel/log';
@@ -8,55 +7,82 @@ import { pluginConfig, standardPlugins } from './distribution.js';
 import type { Settings } from './settings.js';
 import { lockState } from './state-lock.js';
 
-/** Runs the standard daemon until a signal or a fatal fault ends it. Resolves to the exit code. */
-export async function runDaemon(settings: Settings): Promise<number> {
-  const log = createLogger(settings.logLevel === 'fatal' ? 'error' : settings.logLevel);
-  const plugins: readonly PluginManifest[] = [
-    ...(await standardPlugins(settings.executor)),
-    ...(await furtherPlugins(settings.load)),
-  ];
+/** The log is standard output's alone; standard error has sentences for people. */
+const standardOutput = 1;
 
-  const lock = lockState(settings.stateDir);
+/**
+ * Runs the standard daemon. Resolves when it was stopped by a signal; throws why it could not start, or
+ * what ended it. By then everything is stopped.
+ */
+export async function runDaemon(settings: Settings): Promise<void> {
+  const { stateDir, logLevel } = settings;
+  const log = createLogger(logLevel === 'fatal' ? 'error' : logLevel, standardOutput);
+  const lock = lockState(stateDir);
+  // Whatever ends the process: a file that stays behind is recognised, but this is tidier.
+  process.once('exit', () => lock.release());
+  logBugs((error) => log.error({ err: error }, `a bug: ${messageOf(error)}`));
+
+  let fail: (error: SwarmError) => void = () => undefined;
+  const failed = new Promise<never>((_resolve, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => undefined);
+  const host = new Host({
+    plugins: [
+      ...(await standardPlugins(settings.executor)),
+      ...(await furtherPlugins(settings.load)),
+    ],
+    config: pluginConfig(settings),
+    providers: settings.providers,
+    env: realEnv,
+    log,
+    onFatal: (error) => fail(error),
+  });
+  // The first signal stops the node, also while it starts; the second ends the process at once.
+  let isStopping = false;
+  const stopped = firstSignal((signal) => {
+    isStopping = true;
+    log.info({ signal }, 'stopping');
+  }).then(() => host.stop());
   try {
-    let end: (code: number) => void = () => undefined;
-    const ended = new Promise<number>((resolve) => {
-      end = resolve;
-    });
-    const host = new Host({
-      plugins,
-      config: pluginConfig(settings),
-      providers: settings.providers,
-      env: realEnv,
-      log,
-      onFatal: (error) => {
-        log.error({ err: error }, `stopped by a fault: ${messageOf(error)}`);
-        end(1);
-      },
-    });
-    const onSignal = (signal: NodeJS.Signals): void => {
-      log.info({ signal }, 'stopping');
-      end(0);
-    };
-    process.once('SIGTERM', onSignal);
-    process.once('SIGINT', onSignal);
     await host.start();
-    log.info(
-      { stateDir: settings.stateDir, controlApi: settings.listenControlApi },
-      'swarmd is running',
-    );
-    const code = await ended;
-    // A second signal during the stop ends the process at once.
-    process.once('SIGTERM', () => process.exit(1));
-    process.once('SIGINT', () => process.exit(1));
-    await host.stop();
-    return code;
-  } finally {
-    lock.release();
+    log.info({ stateDir, controlApi: settings.listenControlApi }, 'swarmd is running');
+  } catch (error) {
+    // A start that was cut short by a signal is no failure.
+    if (!isStopping) throw error;
   }
+  await Promise.race([stopped, failed]);
+}
+
+function firstSignal(tell: (signal: NodeJS.Signals) => void): Promise<void> {
+  return new Promise((resolve) => {
+    let wasSignalled = false;
+    for (const name of ['SIGTERM', 'SIGINT'] as const)
+      process.on(name, (signal) => {
+        if (wasSignalled) process.exit(1);
+        wasSignalled = true;
+        tell(signal);
+        resolve();
+      });
+  });
+}
+
+/** What nothing caught leaves the process in no state that anyone knows, so it ends. State on disk is safe. */
+function logBugs(log: (error: unknown) => void): void {
+  process.on('uncaughtException', (error) => {
+    log(error);
+    process.stderr.write(
+      `swarmd: it ends because of a bug: ${messageOf(error).replaceAll(/\s+/g, ' ')}\n`,
+    );
+    process.exit(1);
+  });
 }
 
 /** A folder that was named and has no plugin is a mistake that would otherwise show much later. */
 async function furtherPlugins(folders: readonly string[]): Promise<readonly PluginManifest[]> {
+  if (folders.length === 0) return [];
+  // Loaded here: most daemons load nothing, and it takes its time.
+  const { discoverPlugins } = await import('@swarmkit/kernel/discover');
   const found: PluginManifest[] = [];
   for (const folder of folders) {
     const plugins = await discoverPlugins([folder]);

@@ -82,7 +82,7 @@ function executorConfig(settings: Settings, dir: string): Record<string, Record<
     case 'containerd':
       return { 'executor-containerd': { address: settings.containerdAddr, dir } };
     case 'docker':
-      return { 'executor-docker': { socket: settings.engineAddr.replace(/^unix:\/\//, '') } };
+      return { 'executor-docker': { socket: settings.engineAddr } };
     case 'process':
       return { 'executor-process': { dir } };
   }

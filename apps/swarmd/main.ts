@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { isSwarmError, messageOf } from '@swarmkit/sdk/plugin/errors';
 import { CommanderError, parseCommandLine } from './command-line.js';
-import { runDaemon } from './daemon.js';
 import { type Flags, settingsFrom } from './settings.js';
 
 /** Exit codes: 0 stopped as asked, 1 could not run or failed, 2 the command line or a setting is wrong. */
@@ -16,7 +15,10 @@ const wrongSettings = new Set(['SWARMD_SETTING', 'SWARMD_CONFIG', 'KERNEL_CONFIG
 let flags: Flags = {};
 try {
   flags = parseCommandLine(process.argv.slice(2), version);
-  process.exitCode = await runDaemon(settingsFrom(flags, process.cwd()));
+  const settings = await settingsFrom(flags, process.cwd());
+  // Loaded when it is known that it will run: all plugins come with it.
+  const { runDaemon } = await import('./daemon.js');
+  await runDaemon(settings);
 } catch (error) {
   process.exitCode = failed(error);
 }
@@ -30,16 +32,20 @@ function failed(error: unknown): number {
   const code = isSwarmError(error) ? error.code : '';
   // The kernel was given the settings and does not know where they come from.
   const place = code === 'KERNEL_CONFIG' && flags.config ? ` (plugins in ${flags.config})` : '';
-  console.error(`swarmd: ${sentences(error).join(': ')}${place}`);
+  process.stderr.write(`swarmd: ${sentences(error).join(': ')}${place}\n`);
   return wrongSettings.has(code) ? 2 : 1;
 }
 
-/** The sentence, and those of its causes that say more. */
+/**
+ * The sentence, and those of its causes that say more. Down to the first error that was made for people:
+ * what caused that one is for the log.
+ */
 function sentences(error: unknown): readonly string[] {
   const said: string[] = [];
-  for (let at: unknown = error; at !== undefined && said.length < 4; at = (at as Error).cause) {
-    const text = messageOf(at);
+  for (let at: unknown = error; at !== undefined; at = (at as Error).cause) {
+    const text = messageOf(at).replaceAll(/\s*\n\s*/g, ' ');
     if (!said.some((before) => before.includes(text))) said.push(text);
+    if (isSwarmError(at) && !at.code.startsWith('KERNEL_')) break;
   }
   return said;
 }

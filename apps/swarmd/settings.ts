@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
-import { parse, YAMLParseError } from 'yaml';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { ConfigFile } from './config-file.js';
 
 /**
  * What the operator asked for: flags over the configuration file over defaults. Flags and file use the
@@ -18,6 +17,7 @@ export interface Settings {
   readonly hostname: string | undefined;
   readonly logLevel: LogLevel;
   readonly executor: ExecutorName;
+  /** Paths of the runtimes' sockets. */
   readonly containerdAddr: string;
   readonly engineAddr: string;
   /** Folders of further plugin packages. */
@@ -47,103 +47,81 @@ export interface Flags {
   readonly load?: readonly string[];
 }
 
-interface ConfigFile {
-  readonly [key: string]: unknown;
-}
-
-const fileKeys = {
-  'state-dir': 'string',
-  'listen-control-api': 'string',
-  'listen-remote-api': 'string',
-  hostname: 'string',
-  'log-level': 'string',
-  executor: 'string',
-  'containerd-addr': 'string',
-  'engine-addr': 'string',
-  load: 'list',
-  providers: 'map',
-  plugins: 'map',
-} as const;
-
-/** Paths in the file are relative to the file; paths in flags to the working folder. */
-export function settingsFrom(flags: Flags, cwd: string): Settings {
-  const file = flags.config === undefined ? {} : readConfig(path.resolve(cwd, flags.config));
-  const fileDir = flags.config === undefined ? cwd : path.dirname(path.resolve(cwd, flags.config));
-  const text = (key: keyof typeof fileKeys): string | undefined => file[key] as string | undefined;
-
-  const stateDir = flags.stateDir
-    ? path.resolve(cwd, flags.stateDir)
-    : path.resolve(fileDir, text('state-dir') ?? 'swarmkitstate');
-  const socket = flags.listenControlApi
-    ? path.resolve(cwd, flags.listenControlApi)
-    : path.resolve(fileDir, text('listen-control-api') ?? path.join(stateDir, 'swarmd.sock'));
-  const load = [
-    ...((file.load as readonly string[] | undefined) ?? []).map((at) => path.resolve(fileDir, at)),
-    ...(flags.load ?? []).map((at) => path.resolve(cwd, at)),
-  ];
+/** Paths in the file are relative to the file; paths in flags, and the defaults, to the working folder. */
+export async function settingsFrom(flags: Flags, cwd: string): Promise<Settings> {
+  const given = new Given(flags, cwd, await configOf(flags, cwd));
+  const stateDir = given.path('stateDir', 'state-dir') ?? path.resolve(cwd, 'swarmkitstate');
   return {
     stateDir,
-    listenControlApi: socket,
-    listenRemoteApi: flags.listenRemoteApi ?? text('listen-remote-api') ?? '0.0.0.0:4242',
-    hostname: flags.hostname ?? text('hostname'),
-    logLevel: oneOf('log-level', logLevels, flags.logLevel ?? text('log-level') ?? 'info'),
-    executor: oneOf('executor', executorNames, flags.executor ?? text('executor') ?? 'containerd'),
+    listenControlApi:
+      given.path('listenControlApi', 'listen-control-api') ?? path.join(stateDir, 'swarmd.sock'),
+    listenRemoteApi: given.text('listenRemoteApi', 'listen-remote-api') ?? '0.0.0.0:4242',
+    hostname: given.text('hostname', 'hostname'),
+    logLevel: oneOf('log-level', logLevels, given.text('logLevel', 'log-level') ?? 'info'),
+    executor: oneOf('executor', executorNames, given.text('executor', 'executor') ?? 'containerd'),
     containerdAddr:
-      flags.containerdAddr ?? text('containerd-addr') ?? '/run/containerd/containerd.sock',
-    engineAddr: flags.engineAddr ?? text('engine-addr') ?? 'unix:///var/run/docker.sock',
-    load,
-    providers: (file.providers as Record<string, string> | undefined) ?? {},
-    plugins: (file.plugins as Settings['plugins'] | undefined) ?? {},
+      given.path('containerdAddr', 'containerd-addr') ?? '/run/containerd/containerd.sock',
+    engineAddr: given.path('engineAddr', 'engine-addr') ?? '/var/run/docker.sock',
+    load: given.load(),
+    providers: given.config.providers ?? {},
+    plugins: given.config.plugins ?? {},
   };
+}
+
+async function configOf({ config }: Flags, cwd: string): Promise<ConfigFile> {
+  if (config === undefined) return {};
+  // Loaded here: most daemons have no file, and a YAML parser takes as long to load as ten plugins.
+  const { readConfig } = await import('./config-file.js');
+  return readConfig(path.resolve(cwd, config));
+}
+
+type TextFlag = Exclude<keyof Flags, 'load' | 'config'>;
+type TextKey = Exclude<keyof ConfigFile, 'load' | 'providers' | 'plugins'>;
+
+/** A setting by its two names: what the flag says, else what the file says, else undefined. */
+class Given {
+  private readonly fileDir: string;
+
+  constructor(
+    private readonly flags: Flags,
+    private readonly cwd: string,
+    readonly config: ConfigFile,
+  ) {
+    this.fileDir = path.dirname(path.resolve(cwd, flags.config ?? ''));
+  }
+
+  text(flag: TextFlag, key: TextKey): string | undefined {
+    const value = this.flags[flag] ?? this.config[key];
+    if (value === '') throw wrong(key, value, 'leave it out, or give it a value');
+    return value;
+  }
+
+  /** Absolute. A socket may be written as `unix:///path`, which is what other tools call it. */
+  path(flag: TextFlag, key: TextKey): string | undefined {
+    const value = this.text(flag, key);
+    if (value === undefined) return undefined;
+    const file = value.replace(/^unix:(\/\/)?/, '');
+    if (/^\w+:\/\//.test(file)) throw wrong(key, value, 'only paths of this machine are supported');
+    return path.resolve(this.flags[flag] === undefined ? this.fileDir : this.cwd, file);
+  }
+
+  load(): readonly string[] {
+    return [
+      ...(this.config.load ?? []).map((at) => path.resolve(this.fileDir, at)),
+      ...(this.flags.load ?? []).map((at) => path.resolve(this.cwd, at)),
+    ];
+  }
 }
 
 function oneOf<T extends string>(name: string, known: readonly T[], value: string): T {
   const found = known.find((one) => one === value);
-  if (found === undefined)
-    throw new SwarmError(
-      'invalid-argument',
-      'SWARMD_SETTING',
-      `${name} is ${JSON.stringify(value)}; it must be one of ${known.join(', ')}`,
-    );
+  if (found === undefined) throw wrong(name, value, `it must be one of ${known.join(', ')}`);
   return found;
 }
 
-function readConfig(file: string): ConfigFile {
-  const refuse = (why: string, cause?: unknown): SwarmError =>
-    new SwarmError('invalid-argument', 'SWARMD_CONFIG', `the configuration ${file} ${why}`, {
-      cause,
-    });
-  let source: string;
-  try {
-    source = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw refuse(`cannot be read: ${messageOf(cause)}`, cause);
-  }
-  let content: unknown;
-  try {
-    content = parse(source, { prettyErrors: false });
-  } catch (cause) {
-    const at = cause instanceof YAMLParseError ? lineOf(source, cause.pos[0]) : undefined;
-    throw refuse(`is not YAML${at ? ` at line ${at}` : ''}: ${messageOf(cause)}`, cause);
-  }
-  if (content === null || content === undefined) return {};
-  if (typeof content !== 'object' || Array.isArray(content))
-    throw refuse('is not a map of settings');
-  for (const [key, value] of Object.entries(content)) {
-    const kind = (fileKeys as Record<string, string>)[key];
-    if (kind === undefined)
-      throw refuse(`has an unknown key ${key}; known are ${Object.keys(fileKeys).join(', ')}`);
-    const fits =
-      kind === 'string'
-        ? typeof value === 'string'
-        : kind === 'list'
-          ? Array.isArray(value) && value.every((item) => typeof item === 'string')
-          : typeof value === 'object' && value !== null && !Array.isArray(value);
-    if (!fits)
-      throw refuse(`has a ${key} that is not a ${kind === 'list' ? 'list of strings' : kind}`);
-  }
-  return content as ConfigFile;
-}
-
-const lineOf = (source: string, position: number): number =>
-  source.slice(0, position).split('\n').length;
+const wrong = (name: string, value: string, instead: string): SwarmError =>
+  new SwarmError(
+    'invalid-argument',
+    'SWARMD_SETTING',
+    `${name} is ${JSON.stringify(value)}; ${instead}`,
+  );

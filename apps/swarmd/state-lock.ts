@@ -1,14 +1,6 @@
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { isSwarmError, messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 
 /**
  * One daemon a state folder. The file names the process that holds the folder by pid and start time, so
@@ -20,59 +12,78 @@ export interface StateLock {
   release(): void;
 }
 
-interface Holder {
-  readonly pid: number;
-  readonly started: string;
-}
+const attempts = 5;
 
 export function lockState(stateDir: string): StateLock {
   const file = path.join(stateDir, 'swarmd.pid');
-  const me: Holder = { pid: process.pid, started: startOf(process.pid) ?? '' };
+  const own = `${file}.${process.pid}`;
+  const text = `${process.pid} ${startOf(process.pid) ?? ''}\n`;
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    // Linked into place when it is whole: nobody reads it half written, and there is just one winner.
+    writeFileSync(own, text, { mode: 0o600 });
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      if (linked(own, file))
+        return {
+          release: () => {
+            if (readText(file) === text) discard(file);
+          },
+        };
+      const found = readText(file);
+      const holder = holderOf(found);
+      if (holder !== undefined) throw inUse(stateDir, holder);
+      if (found !== undefined) putAside(file, `${own}.stale`, found);
+    }
+    throw new Error(`${file} changes all the time`);
   } catch (cause) {
-    throw unusable(stateDir, cause);
-  }
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const handle = openSync(file, 'wx', 0o600);
-      writeSync(handle, `${me.pid} ${me.started}\n`);
-      closeSync(handle);
-      return { release: () => rmSync(file, { force: true }) };
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 3)
-        throw unusable(stateDir, cause);
-    }
-    const holder = readHolder(file);
-    if (holder !== undefined && startOf(holder.pid) === holder.started && holder.pid !== me.pid)
-      throw new SwarmError(
-        'failed-precondition',
-        'SWARMD_STATE_IN_USE',
-        `another swarmd (process ${holder.pid}) uses the state folder ${stateDir}; stop it or name another folder with -d`,
-      );
-    // Moved aside before it is removed: two starters cannot both remove what the other just made.
-    const stale = `${file}.${me.pid}.stale`;
-    try {
-      renameSync(file, stale);
-      rmSync(stale, { force: true });
-    } catch {
-      // Someone else moved it first; the next round finds out who holds it now.
-    }
+    throw isSwarmError(cause) ? cause : unusable(stateDir, cause);
+  } finally {
+    discard(own);
   }
 }
 
-const unusable = (stateDir: string, cause: unknown): SwarmError =>
-  new SwarmError(
-    'failed-precondition',
-    'SWARMD_STATE_DIR',
-    `the state folder ${stateDir} cannot be used: ${messageOf(cause)}`,
-    { cause },
-  );
-
-function readHolder(file: string): Holder | undefined {
+/** False where the name is taken. */
+function linked(from: string, to: string): boolean {
   try {
-    const [pid, started] = readFileSync(file, 'utf8').trim().split(' ');
-    return pid && started ? { pid: Number(pid), started } : undefined;
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes the file if it still says what was judged; another starter may have put its own there since. */
+function putAside(file: string, aside: string, judged: string): void {
+  try {
+    renameSync(file, aside);
+  } catch {
+    // Somebody else has put it aside.
+    return;
+  }
+  if (readText(aside) !== judged) linked(aside, file);
+  discard(aside);
+}
+
+/** What cannot be removed is recognised as stale by whoever comes next. */
+function discard(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // See above; and where it was never written there is nothing to remove.
+  }
+}
+
+/** The process that the text names, if it is alive and not this one. */
+function holderOf(text: string | undefined): number | undefined {
+  const [pid = '', started = ''] = (text ?? '').trim().split(' ');
+  const isAlive = /^\d+$/.test(pid) && started !== '' && startOf(Number(pid)) === started;
+  return isAlive && Number(pid) !== process.pid ? Number(pid) : undefined;
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
   } catch {
     return undefined;
   }
@@ -83,11 +94,22 @@ function readHolder(file: string): Holder | undefined {
  * has ended, also when nobody has collected it yet: a zombie holds nothing.
  */
 function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
+  const stat = readText(`/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }
+
+const inUse = (stateDir: string, pid: number): SwarmError =>
+  new SwarmError(
+    'failed-precondition',
+    'SWARMD_STATE_IN_USE',
+    `another swarmd (process ${pid}) uses the state folder ${stateDir}; stop it or name another folder with -d`,
+  );
+
+const unusable = (stateDir: string, cause: unknown): SwarmError =>
+  new SwarmError(
+    'failed-precondition',
+    'SWARMD_STATE_DIR',
+    `the state folder ${stateDir} cannot be used: ${messageOf(cause)}`,
+    { cause },
+  );
