@@ -54,7 +54,6 @@ export class ContainerdFixture {
   readonly address: string;
   private daemon: ChildProcess | undefined;
   private stopped = false;
-  private readonly onExit = (): void => this.stop();
 
   private constructor(
     readonly dir: string,
@@ -62,7 +61,7 @@ export class ContainerdFixture {
     private readonly cgroupParents: readonly string[],
   ) {
     this.address = join(dir, 'containerd.sock');
-    process.once('exit', this.onExit);
+    guard(this);
   }
 
   /** Resolves when the socket answers. */
@@ -131,7 +130,7 @@ export class ContainerdFixture {
   stop(): void {
     if (this.stopped) return;
     this.stopped = true;
-    process.removeListener('exit', this.onExit);
+    unguard(this);
     const bundles = bundlesIn(join(this.dir, 'state/io.containerd.runtime.v2.task'));
     const daemonPid = this.daemon?.pid;
     if (daemonPid !== undefined && this.daemon?.exitCode === null) kill(daemonPid);
@@ -144,7 +143,8 @@ export class ContainerdFixture {
     for (const bundle of bundles) removeShimSocket(bundle);
     removeRuncState(this.dir);
     unmountUnder(this.dir);
-    for (const parent of this.cgroupParents) removeEmptyCgroups(parent);
+    const ids = bundles.map(lastPart);
+    for (const parent of this.cgroupParents) removeCgroups(parent, ids);
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 3 });
   }
 }
@@ -195,8 +195,7 @@ function initPid(bundle: string): number | undefined {
   try {
     const pid = Number(readFileSync(join(bundle, 'init.pid'), 'utf8'));
     // The pid may have been taken over by a stranger: only a process in the container's cgroup counts.
-    const id = bundle.slice(bundle.lastIndexOf('/') + 1);
-    return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(id) ? pid : undefined;
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(lastPart(bundle)) ? pid : undefined;
   } catch {
     return undefined;
   }
@@ -250,21 +249,25 @@ function unmountUnder(dir: string): void {
   if (points.length > 0) spawnSync('umount', ['-l', ...points], { env: { PATH: searchPath() } });
 }
 
-/** Containers that were killed around runc leave their cgroup; rmdir only takes empty ones. */
-function removeEmptyCgroups(parent: string): void {
+/**
+ * Containers that were killed around runc leave their cgroup. Only those of our own containers, also
+ * when they are empty: another fixture's runc may be about to use the next one. The parent stays.
+ */
+function removeCgroups(parent: string, ids: readonly string[]): void {
   const roots = ['/sys/fs/cgroup', ...list('/sys/fs/cgroup').map((n) => `/sys/fs/cgroup/${n}`)];
   for (const root of roots) {
-    const dir = join(root, parent);
-    if (!existsSync(join(dir, 'cgroup.procs'))) continue;
-    for (const path of [...list(dir).map((name) => join(dir, name)), dir]) {
+    for (const id of ids) {
+      const path = join(root, parent, id);
       try {
         if (existsSync(join(path, 'cgroup.procs'))) rmdirSync(path);
       } catch {
-        // Still in use: another fixture's.
+        // Still in use, by a process that will not die.
       }
     }
   }
 }
+
+const lastPart = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 function list(dir: string): string[] {
   try {
@@ -280,6 +283,35 @@ function kill(pid: number): void {
   } catch {
     // Gone already.
   }
+}
+
+/** Fixtures that are up: stopped with the process, however it ends. */
+const live = new Set<ContainerdFixture>();
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function guard(fixture: ContainerdFixture): void {
+  if (live.size === 0) {
+    process.on('exit', stopAll);
+    for (const signal of endings) process.prependListener(signal, onSignal);
+  }
+  live.add(fixture);
+}
+
+function unguard(fixture: ContainerdFixture): void {
+  if (!live.delete(fixture) || live.size > 0) return;
+  process.removeListener('exit', stopAll);
+  for (const signal of endings) process.removeListener(signal, onSignal);
+}
+
+function stopAll(): void {
+  for (const fixture of [...live]) fixture.stop();
+}
+
+/** An end by signal runs no exit handlers. Where somebody else listens, ending in order is theirs. */
+function onSignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  stopAll();
+  process.kill(process.pid, signal);
 }
 
 /** Blocks: see the top of the file. */

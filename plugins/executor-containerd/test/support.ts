@@ -7,6 +7,7 @@ import type { Env, Random } from '@swarmkit/sdk/plugin/env';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
 import { BUSYBOX_REFERENCE, buildBusyboxArchive } from '@swarmkit/sdk/testkit/busybox-image';
 import type { ContainerdFixture } from '@swarmkit/sdk/testkit/containerd-fixture';
+import { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { Subject } from 'rxjs';
 import { ContainerdConnection } from '../shell/containerd/connection.js';
 import { type ContainerdConfig, ContainerdExecutor } from '../shell/executor.js';
@@ -57,12 +58,25 @@ export const configFor = (fixture: ContainerdFixture): ContainerdConfig => ({
   runtime: 'io.containerd.runc.v2',
 });
 
-export function newExecutor(
+export const newExecutor = (
   fixture: ContainerdFixture,
   logs: TaskLogs,
   log: Logger = recordedLog(),
+): ContainerdExecutor => executorAt(configFor(fixture), logs, log);
+
+/** As `newExecutor`, for a process that has only the paths. */
+export function executorAt(
+  where: Pick<ContainerdConfig, 'address' | 'dir'>,
+  logs: TaskLogs,
+  log: Logger = recordedLog(),
 ): ContainerdExecutor {
-  const executor = new ContainerdExecutor(configFor(fixture), {
+  const config = {
+    namespace: 'swarmkit',
+    snapshotter: 'overlayfs',
+    runtime: 'io.containerd.runc.v2',
+    ...where,
+  };
+  const executor = new ContainerdExecutor(config, {
     logs,
     env: realEnv,
     log,
@@ -71,6 +85,19 @@ export function newExecutor(
   executor.start();
   return executor;
 }
+
+/** A task that sleeps until it is stopped. */
+export const sleeper = (id: string): Task =>
+  Task.fromPartial({
+    id,
+    serviceAnnotations: { name: 'sleeper' },
+    spec: {
+      runtime: {
+        $case: 'container',
+        value: { image: BUSYBOX_REFERENCE, command: ['sleep', '1000'] },
+      },
+    },
+  });
 
 export function connect(fixture: ContainerdFixture): ContainerdConnection {
   return new ContainerdConnection({ ...configFor(fixture), clock: realEnv.clock });

@@ -29,8 +29,12 @@ export interface Stdio {
 
 /** runc create and start on a machine that is busy with a hundred others. */
 const START_TIMEOUT_MS = 120_000;
-/** containerd gives up cleaning after 5 s a step. */
-const BUSY_MS = 30_000;
+/**
+ * containerd takes 5 s at most for each step of clearing away. Rarely it gives up and keeps a folder in
+ * the way of this container's id until it is restarted; then the task fails, and its successor has
+ * another id.
+ */
+const BUSY_MS = 12_000;
 /** For a killed process to be gone: longer only when the kernel is stuck in it. */
 const KILL_MS = 30_000;
 
