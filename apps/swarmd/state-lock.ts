@@ -36,11 +36,20 @@ export function lockState(stateDir: string): StateLock {
     }
     throw new Error(`${file} changes all the time`);
   } catch (cause) {
-    throw isSwarmError(cause) ? cause : unusable(stateDir, cause);
+    if (isSwarmError(cause)) throw cause;
+    if (!isFull(cause)) throw unusable(stateDir, cause);
+    // Without room for these few bytes the storage's own lock must do: a daemon that waits for room goes
+    // on by itself when there is some.
+    const holder = holderOf(readText(file));
+    if (holder !== undefined) throw inUse(stateDir, holder);
+    return { release: () => undefined };
   } finally {
     discard(own);
   }
 }
+
+const isFull = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** False where the name is taken. */
 function linked(from: string, to: string): boolean {

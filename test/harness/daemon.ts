@@ -88,15 +88,16 @@ export class Daemon {
   /** Starts it and waits until its control socket answers; a dead daemon's socket file does not count. */
   async start(deadlineMs = 60_000): Promise<void> {
     this.spawn();
-    await until(
+    const { child } = this;
+    const found = await until(
       'swarmd opens its control socket',
-      () => {
-        if (this.child?.exitCode !== null)
-          throw new Error(`swarmd ended:\n${this.text.slice(-5_000)}`);
-        return accepts(this.socket);
+      async () => {
+        if (child?.exitCode !== null || child.signalCode !== null) return 'ended';
+        return (await accepts(this.socket)) && 'open';
       },
       deadlineMs,
     );
+    if (found === 'ended') throw new Error(`swarmd ended:\n${this.text.slice(-5_000)}`);
   }
 
   /** Exit code or signal name. */

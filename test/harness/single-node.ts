@@ -15,9 +15,7 @@ export interface SingleNode {
 }
 
 export async function startSingleNode(cleanup: Cleanup): Promise<SingleNode> {
-  const containerd = await ContainerdFixture.start();
-  cleanup.add('containerd', () => containerd.stop());
-  await importBusybox(containerd.address);
+  const containerd = await startContainerd(cleanup);
   const containers = new Containers(containerd.address, cleanup);
   const stateDir = path.join(cleanup.folder(), 'state');
   const daemon = new Daemon(
@@ -28,6 +26,14 @@ export async function startSingleNode(cleanup: Cleanup): Promise<SingleNode> {
   const swarm = connectSwarm(daemon, cleanup);
   await swarm.ready();
   return { containerd, containers, daemon, swarm };
+}
+
+/** With the busybox image in it. */
+export async function startContainerd(cleanup: Cleanup): Promise<ContainerdFixture> {
+  const containerd = await ContainerdFixture.start();
+  cleanup.add('containerd', () => containerd.stop());
+  await importBusybox(containerd.address);
+  return containerd;
 }
 
 export function connectSwarm(daemon: Daemon, cleanup: Cleanup): Swarm {

@@ -3,16 +3,16 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ContainerdFixture, containerdMissing } from '@swarmkit/sdk/testkit/containerd-fixture';
+import { containerdMissing } from '@swarmkit/sdk/testkit/containerd-fixture';
 import { seededRandom } from '@swarmkit/sdk/testkit/virtual-env';
 import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Cleanup } from '../harness/cleanup.js';
 import { Containers } from '../harness/containers.js';
 import { Daemon } from '../harness/daemon.js';
-import { importBusybox } from '../harness/images.js';
+import { connectSwarm, startContainerd } from '../harness/single-node.js';
 import { serviceSpec } from '../harness/specs.js';
-import { Swarm } from '../harness/swarm.js';
+import type { Swarm } from '../harness/swarm.js';
 import { until } from '../harness/until.js';
 import { absent, type ServiceRecord, wantedOf } from './crash-ledger.js';
 import { Writers } from './crash-writers.js';
@@ -35,9 +35,7 @@ after(() => cleanup.run());
 describe(`kill -9, ${kills} times`, { skip: containerdMissing() ?? false }, () => {
   it('loses no acknowledged write and restarts no container', async (t) => {
     const random = seededRandom(seed);
-    const containerd = await ContainerdFixture.start();
-    cleanup.add('containerd', () => containerd.stop());
-    await importBusybox(containerd.address);
+    const containerd = await startContainerd(cleanup);
     const containers = new Containers(containerd.address, cleanup);
     const stateDir = path.join(cleanup.folder(), 'state');
     const daemon = new Daemon(
@@ -125,8 +123,7 @@ describe(`kill -9, ${kills} times`, { skip: containerdMissing() ?? false }, () =
 
 async function startAnew(daemon: Daemon): Promise<Swarm> {
   await daemon.start();
-  const swarm = new Swarm(daemon.socket);
-  cleanup.add('control connection', () => swarm.close());
+  const swarm = connectSwarm(daemon, cleanup);
   await until('the Control API answers', () => swarm.services());
   return swarm;
 }

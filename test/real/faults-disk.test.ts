@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
-import { ContainerdFixture, containerdMissing } from '@swarmkit/sdk/testkit/containerd-fixture';
+import {
+  type ContainerdFixture,
+  containerdMissing,
+} from '@swarmkit/sdk/testkit/containerd-fixture';
 import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { Cleanup } from '../harness/cleanup.js';
 import { Containers } from '../harness/containers.js';
 import { Daemon } from '../harness/daemon.js';
-import { importBusybox } from '../harness/images.js';
 import { swarmctl } from '../harness/run.js';
-import { connectSwarm } from '../harness/single-node.js';
+import { connectSwarm, startContainerd } from '../harness/single-node.js';
 import { SmallDisk } from '../harness/small-disk.js';
 import { serviceSpec } from '../harness/specs.js';
 import type { Swarm } from '../harness/swarm.js';
@@ -19,19 +21,16 @@ import { until } from '../harness/until.js';
 
 /** A disk that is full or gives back other bytes than were written, under a daemon with containers. */
 
-const cleanup = new Cleanup();
 const each = new Cleanup();
 let containerd: ContainerdFixture;
 let containers: Containers;
 
 describe('a bad disk', { skip: containerdMissing() ?? SmallDisk.missing ?? false }, () => {
-  before(async () => {
-    containerd = await ContainerdFixture.start();
-    cleanup.add('containerd', () => containerd.stop());
-    await importBusybox(containerd.address);
-    containers = new Containers(containerd.address, cleanup);
+  // Each test has a containerd of its own: what one leaves behind must not be counted by the next.
+  beforeEach(async () => {
+    containerd = await startContainerd(each);
+    containers = new Containers(containerd.address, each);
   });
-  after(() => cleanup.run());
   afterEach(() => each.run());
 
   it('full: writes are refused, tasks run on, and with room everything goes on', async () => {
@@ -199,6 +198,25 @@ describe('a bad disk', { skip: containerdMissing() ?? SmallDisk.missing ?? false
       assert.deepEqual(await containers.running(), before);
       await swarm.empty();
     });
+  });
+
+  it("without the agent's database the containers are adopted by the word of the manager", async () => {
+    const daemon = newDaemon(path.join(each.folder(), 'state'));
+    const { service, before } = await withTasks(daemon);
+    await daemon.kill();
+    rmSync(path.join(daemon.stateDir, 'storage/agent'), { recursive: true });
+    await daemon.start();
+    const swarm = connect(daemon);
+    await swarm.ready();
+    await until('the agent has told of its tasks again', () => swarm.running(service.id, 2));
+    assert.deepEqual(await containers.running(), before);
+    await containers.kill([...before.keys()][0] ?? '');
+    await swarm.task(
+      'an end is noticed',
+      service.id,
+      ({ status }) => status?.err === 'task: non-zero exit (137)',
+    );
+    await swarm.empty();
   });
 
   it('a write that a crash cut in two is nothing to speak of', async () => {

@@ -1,22 +1,23 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { ContainerdFixture, containerdMissing } from '@swarmkit/sdk/testkit/containerd-fixture';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import {
+  type ContainerdFixture,
+  containerdMissing,
+} from '@swarmkit/sdk/testkit/containerd-fixture';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Cleanup } from '../harness/cleanup.js';
 import { Containers, pidOf, processName } from '../harness/containers.js';
 import { Daemon } from '../harness/daemon.js';
-import { importBusybox } from '../harness/images.js';
 import { swarmctl } from '../harness/run.js';
-import { connectSwarm } from '../harness/single-node.js';
+import { connectSwarm, startContainerd } from '../harness/single-node.js';
 import { serviceSpec } from '../harness/specs.js';
 import type { Swarm } from '../harness/swarm.js';
 import { until } from '../harness/until.js';
 
 /** A containerd that dies, comes back, or is not there yet; and daemons that are told to stop. */
 
-const cleanup = new Cleanup();
 const each = new Cleanup();
 let containerd: ContainerdFixture;
 let containers: Containers;
@@ -34,13 +35,11 @@ const newDaemon = (): Daemon =>
 const connect = (daemon: Daemon): Swarm => connectSwarm(daemon, each);
 
 describe('the runtime and the end', { skip: containerdMissing() ?? false }, () => {
-  before(async () => {
-    containerd = await ContainerdFixture.start();
-    cleanup.add('containerd', () => containerd.stop());
-    await importBusybox(containerd.address);
-    containers = new Containers(containerd.address, cleanup);
+  // Each test has a containerd of its own: what one leaves behind must not be counted by the next.
+  beforeEach(async () => {
+    containerd = await startContainerd(each);
+    containers = new Containers(containerd.address, each);
   });
-  after(() => cleanup.run());
   afterEach(() => each.run());
 
   it('a containerd that dies takes no task with it', async () => {
@@ -54,9 +53,6 @@ describe('the runtime and the end', { skip: containerdMissing() ?? false }, () =
     const from = daemon.output.length;
 
     await containerd.crash();
-    each.add('containerd again', async () => {
-      if (containerd.pid === undefined) await containerd.launch();
-    });
     const said = await until('it says so', () =>
       daemon.said(from).find((line) => /containerd/.test(line)),
     );
@@ -112,9 +108,6 @@ describe('the runtime and the end', { skip: containerdMissing() ?? false }, () =
     await swarm.running(kept.id, 2);
     const before = await containers.running();
     await containerd.crash();
-    each.add('containerd again', async () => {
-      if (containerd.pid === undefined) await containerd.launch();
-    });
     await daemon.kill();
     const from = daemon.output.length;
     await daemon.start();
@@ -133,9 +126,6 @@ describe('the runtime and the end', { skip: containerdMissing() ?? false }, () =
 
   it('a first start without containerd succeeds, and tasks begin when it comes', async () => {
     await containerd.crash();
-    each.add('containerd again', async () => {
-      if (containerd.pid === undefined) await containerd.launch();
-    });
     const daemon = newDaemon();
     await daemon.start();
     const swarm = connect(daemon);
