@@ -19,8 +19,7 @@ const units = [
   ['minute', 60],
 ] as const;
 
-const plural = (count: number, unit: string): string =>
-  `${count} ${unit}${count === 1 ? '' : 's'}`;
+const plural = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? '' : 's'}`;
 
 /** `500ms`, `1m30s`, `2h`, as flags are written. Empty where there is none. */
 export function span(duration: Duration | undefined): string {

@@ -26,14 +26,15 @@ export function progressView({ stdout, stderr }: Io, done: string): ProgressView
 }
 
 function barOn(out: Output): ProgressView {
-  let isOpen = false;
+  /** Undefined when the cursor is on a fresh line. */
+  let drawn: string | undefined;
   const draw = (line: string): void => {
-    out.write(`\r\u001b[2K${line}`);
-    isOpen = true;
+    if (line !== drawn) out.write(`\r\u001b[2K${line}`);
+    drawn = line;
   };
   const end = (): void => {
-    if (isOpen) out.write('\n');
-    isOpen = false;
+    if (drawn !== undefined) out.write('\n');
+    drawn = undefined;
   };
   return {
     show: (state) => draw(bar(state, out.columns())),

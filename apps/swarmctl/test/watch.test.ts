@@ -99,6 +99,7 @@ test('on a terminal: a bar that shows the newest reason, clears it, and fits', a
   const frames = out.split('\r\u001b[2K');
   assert.equal(frames[0], 'svc-web\n');
   assert.equal(frames[1], `[${' '.repeat(30)}] 0/2`);
+  assert.equal(frames.length, 5, 'it is drawn when something has changed');
   const reason = frames.find((frame) => frame.includes('Preparing'));
   assert.match(reason ?? '', /^\[={15} {15}\] 1\/2 Preparing: pull x+$/);
   assert.equal(reason?.length, 59);
