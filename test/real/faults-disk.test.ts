@@ -119,35 +119,39 @@ describe('a bad disk', { skip: containerdMissing() ?? SmallDisk.missing ?? false
   });
 
   describe('flipped bits', () => {
-    it('in the log of the managers stop it by name; put right, it goes on by itself', async () => {
-      const daemon = newDaemon(path.join(each.folder(), 'state'));
-      const { service, before } = await withTasks(daemon);
-      await daemon.kill();
-      const log = newest(path.join(daemon.stateDir, 'storage/raft'), /\.log$/);
-      const sound = readFileSync(log);
-      flip(log, sound.length >> 1);
-      const damaged = readFileSync(log);
+    for (const [where, at] of [
+      ['in the middle of', (size: number) => size >> 1],
+      ['in the last write of', (size: number) => size - 10],
+    ] as const)
+      it(`${where} the managers' log are named; put right, it goes on by itself`, async () => {
+        const daemon = newDaemon(path.join(each.folder(), 'state'));
+        const { service, before } = await withTasks(daemon);
+        await daemon.kill();
+        const log = newest(path.join(daemon.stateDir, 'storage/raft'), /\.log$/);
+        const sound = readFileSync(log);
+        flip(log, at(sound.length));
+        const damaged = readFileSync(log);
 
-      await daemon.start();
-      const sentence = await until('it says what is wrong', () =>
-        daemon.said().find((line) => /damaged/.test(line)),
-      );
-      assert.match(
-        sentence,
-        /^raft failed in start: the data in .*storage\/raft is damaged \(log \d+\.log has a checksum mismatch at byte \d+\): restore the folder from a backup, or /,
-      );
-      assert.notEqual((await swarmctl(daemon.socket, 'service', 'ls')).status, 0);
-      assert.deepEqual(readFileSync(log), damaged, 'nothing was repaired by guessing');
-      assert.deepEqual(await containers.running(), before, 'tasks are untouched');
+        await daemon.start();
+        const sentence = await until('it says what is wrong', () =>
+          daemon.said().find((line) => /damaged/.test(line)),
+        );
+        assert.match(
+          sentence,
+          /^raft failed in start: the data in .*storage\/raft is damaged \(log \d+\.log has a checksum mismatch at byte \d+\): restore the folder from a backup, or /,
+        );
+        assert.notEqual((await swarmctl(daemon.socket, 'service', 'ls')).status, 0);
+        assert.deepEqual(readFileSync(log), damaged, 'nothing was repaired by guessing');
+        assert.deepEqual(await containers.running(), before, 'tasks are untouched');
 
-      writeFileSync(log, sound);
-      const swarm = connect(daemon);
-      await swarm.ready();
-      await holds(swarm, service);
-      await swarm.running(service.id, 2);
-      assert.deepEqual(await containers.running(), before);
-      await swarm.empty();
-    });
+        writeFileSync(log, sound);
+        const swarm = connect(daemon);
+        await swarm.ready();
+        await holds(swarm, service);
+        await swarm.running(service.id, 2);
+        assert.deepEqual(await containers.running(), before);
+        await swarm.empty();
+      });
 
     it('in a table of the log are named by the entry', async () => {
       const daemon = newDaemon(path.join(each.folder(), 'state'));
