@@ -74,13 +74,19 @@ export class Engine {
     const output = { stdout: new PassThrough(), stderr: new PassThrough() };
     output.stdout.on('data', (bytes: Uint8Array) => writer.write('stdout', bytes));
     output.stderr.on('data', (bytes: Uint8Array) => writer.write('stderr', bytes));
-    if (tty) source.pipe(output.stdout);
+    if (tty) source.pipe(output.stdout, { end: false });
     else this.docker.modem.demuxStream(source, output.stdout, output.stderr);
     await new Promise<void>((resolve) => {
       source.on('end', resolve);
       source.on('close', resolve);
       source.on('error', () => resolve());
     });
+    // What was cut out of the last frames may still be on its way to the log.
+    for (const stream of Object.values(output)) {
+      const passed = new Promise((resolve) => stream.on('end', resolve));
+      stream.end();
+      await passed;
+    }
   }
 
   /** Calls back for every event of a task's container, and when the engine comes and goes, until `signal` aborts. */
