@@ -3,6 +3,7 @@
 //   npm test -- unit           only tests that need no engine
 //   npm test -- real           only tests against real engines
 //   npm test -- PATTERN …      only files whose path contains one of the patterns
+// Property tests draw from one seed; PROPERTY_SEED=random draws a new one each time.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -75,6 +76,7 @@ function run(phase) {
         '--test-reporter=spec',
         `--test-concurrency=${phase.concurrency}`,
         '--test-timeout=600000',
+        `--import=${path.join(root, 'scripts/property-seed.mjs')}`,
         ...phase.files,
       ],
       { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
