@@ -1,7 +1,7 @@
 /**
  * The allocator's stage of the turn: gives services their ports and lets tasks pass from NEW to PENDING
  * once what they need is in place; a task that has to wait says for what. It looks at what changed, and
- * at tasks that wait when a service or network changed, since that may have freed what they wait for.
+ * at whatever waits when a service or network changed, since that may have freed what it waits for.
  */
 import type { Dirty, TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
@@ -12,7 +12,7 @@ import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
 import type { Endpoint, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { type PortConfig, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { allocateLocal, attachmentsOf, isNodeLocal } from './networks.js';
-import { PortSpace } from './port-space.js';
+import { isIngress, PortSpace } from './port-space.js';
 import { servicePorts } from './service-ports.js';
 
 export function allocate({ draft, now, dirty }: TurnInput): TurnResult {
@@ -47,14 +47,9 @@ function allocateServices(
   dirty: Dirty,
   tasks: readonly Task[],
 ): ReadonlyMap<string, string> {
-  const ids = new Set(dirty.everything ? [] : dirty.ids('service'));
-  for (const task of tasks) ids.add(task.serviceId);
-  const services = dirty.everything
-    ? draft.find('service', { by: 'all' })
-    : present(ids, (id) => draft.get('service', id));
   const space = new LazySpace(draft);
   // Where two want the same port, the older one has it.
-  let waiting = [...services].sort(byCreation);
+  let waiting = [...servicesToSettle(draft, dirty, tasks)].sort(byCreation);
   // Again while something moves: one that gives up a port may help one that was before it, and what
   // the last ones wait for must be told from how things are in the end.
   for (;;) {
@@ -71,6 +66,22 @@ function allocateServices(
     if (!moved || problems.size === 0) return problems;
     waiting = waiting.filter((service) => problems.has(service.id));
   }
+}
+
+/**
+ * A service that changed or went may have given up a port, and any other may wait for it, also one that
+ * has no task in NEW: it was scaled to zero, or its task has been stopped. No turn but such a one moves
+ * ports, so in the others the services of new tasks are enough.
+ */
+function servicesToSettle(view: View, dirty: Dirty, tasks: readonly Task[]): Iterable<Service> {
+  if (dirty.everything) return view.find('service', { by: 'all' });
+  const changed = dirty.ids('service');
+  const ids = new Set(changed);
+  for (const task of tasks) ids.add(task.serviceId);
+  if (changed.size > 0)
+    for (const service of view.find('service', { by: 'all' }))
+      if (service.spec?.endpoint?.ports.some(isIngress)) ids.add(service.id);
+  return present(ids, (id) => view.get('service', id));
 }
 
 /** Most turns take no port, and so never read the endpoints of all services. */

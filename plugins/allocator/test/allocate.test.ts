@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import type { Draft } from '@swarmkit/sdk/contracts/store';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aNetwork, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
@@ -119,6 +120,59 @@ test('a service that waits for a port proceeds when its holder goes', () => {
   assert.equal(task('t').status?.state, TaskState.PENDING);
   assert.equal(task('t').status?.err, '');
   assert.deepEqual(publishedBy('waiter'), [8080]);
+});
+
+for (const [how, release] of [
+  ['goes', (draft: Draft) => draft.remove('service', 'holder')],
+  [
+    'stops publishing',
+    (draft: Draft) => {
+      draft.update('service', { ...service('holder'), spec: aService().spec });
+    },
+  ],
+  [
+    'is removed and made again without it in one commit',
+    (draft: Draft) => {
+      draft.remove('service', 'holder');
+      draft.create('service', aService({ id: 'holder' }));
+    },
+  ],
+] as const)
+  test(`a service without a new task gets the port it waits for when its holder ${how}`, () => {
+    const holder = publishing('holder', 80, 8080);
+    const waiter = publishing('waiter', 80, 8080);
+    store.seed({ service: [holder, waiter], task: [aTaskOf(waiter, { ...fresh, id: 't' })] });
+    const stage = new StageRunner(store, new Allocator());
+    stage.run();
+    assert.match(task('t').status?.err ?? '', /by service holder/);
+    store.updateNow(user, (draft) => draft.remove('task', 't'));
+    stage.run();
+    assert.equal(publishedBy('waiter'), undefined);
+    store.updateNow(user, release);
+    stage.run();
+    assert.deepEqual(publishedBy('waiter'), [8080]);
+  });
+
+test('a port that came free goes to the oldest that waits, though a younger one has the new task', () => {
+  const at = (seconds: bigint) => ({
+    version: { index: 1n },
+    createdAt: { seconds, nanos: 0 },
+    updatedAt: undefined,
+  });
+  const holder = publishing('holder', 80, 8080);
+  const older = { ...publishing('older', 80, 8080), meta: at(1_700_000_001n) };
+  const younger = { ...publishing('a-younger', 80, 8080), meta: at(1_700_000_002n) };
+  store.seed({
+    service: [holder, older, younger],
+    task: [aTaskOf(younger, { ...fresh, id: 't' })],
+  });
+  const stage = new StageRunner(store, new Allocator());
+  stage.run();
+  assert.deepEqual(publishedBy('holder'), [8080]);
+  store.updateNow(user, (draft) => draft.remove('service', 'holder'));
+  stage.run();
+  assert.deepEqual(publishedBy('older'), [8080]);
+  assert.match(task('t').status?.err ?? '', /by service older/);
 });
 
 test('an automatic port never takes one that a service of the same turn names', () => {
