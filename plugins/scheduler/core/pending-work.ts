@@ -35,7 +35,10 @@ export function pendingWork(view: View, dirty: Dirty): PendingWork {
   return { unwanted, preassigned: preassigned.sort(byAge), groups: grouped(queue.sort(byAge)) };
 }
 
-/** Whether a task that found no place before may find one now: a node changed, or a task made room. */
+/**
+ * Whether a task that found no place before may find one now: a node changed, or a task made room.
+ * An id is never used twice, so a task that is there and has no node is not one that has left room.
+ */
 function mayFit(view: View, dirty: Dirty): boolean {
   if (dirty.everything || dirty.ids('node').size > 0) return true;
   for (const id of dirty.ids('task')) {

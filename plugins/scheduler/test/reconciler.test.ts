@@ -32,11 +32,14 @@ const room = fc.oneof(
     })
     .map(({ task, cpus, maxReplicas, hostPort, constraint }) => (store: FakeStore) => {
       store.updateNow(user, (draft) => {
-        const id = `needy${task}`;
-        if (draft.get('task', id) !== undefined) {
-          draft.remove('task', id);
+        const name = `needy${task}-`;
+        const old = draft.find('task', { by: 'all' }).find(({ id }) => id.startsWith(name));
+        if (old !== undefined) {
+          draft.remove('task', old.id);
           return;
         }
+        // As in life, no task has the id of an earlier one.
+        const id = `${name}${draft.index}`;
         const service = aService({
           id: `needs-${cpus}-${maxReplicas}-${hostPort}-${constraint.length}`,
           spec: {
