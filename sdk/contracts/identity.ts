@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { token } from '../plugin/token.js';
+import type { Node } from '../wire/gen/swarmkit/objects.js';
 
 /**
  * Who this node is: its certificate, key and trusted roots.
@@ -35,3 +36,20 @@ export interface Identity {
 }
 
 export const NodeIdentity = token<NodeIdentity>('swarmkit.identity.v1');
+
+/**
+ * What the managers tell this node about itself, passed on by whoever hears it (the agent, from its
+ * session). The provider of NodeIdentity acts on it: trusts a new root, renews a certificate that is to
+ * be rotated or has another role than wanted, and knows whom to ask.
+ * Verbs are level-triggered: the same news twice does nothing. One provider.
+ */
+export interface IdentityNews {
+  /** The root bundle as served now, PEM. Refused (resolves, logged) when our own chain does not validate against it. */
+  roots(pem: string): Promise<void>;
+  /** Own node object as the managers have it. */
+  node(node: Node): void;
+  /** Managers that can be asked, `host:port`. */
+  managers(addresses: readonly string[]): void;
+}
+
+export const IdentityNews = token<IdentityNews>('swarmkit.identity-news.v1');
