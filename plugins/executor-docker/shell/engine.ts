@@ -1,10 +1,10 @@
-import { PassThrough } from 'node:stream';
 import type { TaskLogWriter } from '@swarmkit/sdk/contracts/log-sink';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import Docker from 'dockerode';
 import { nodeIdLabel, taskIdLabel } from '../core/create-options.js';
 import { engineError } from '../core/engine-error.js';
+import { LogFrames } from '../core/log-frames.js';
 
 /** What the event stream says of a container of ours. */
 export interface EngineEvent {
@@ -54,7 +54,10 @@ export class Engine {
     );
   }
 
-  /** Copies a container's output into its log until it ends or `signal` aborts. */
+  /**
+   * Copies a container's output into its log until it ends or `signal` aborts. `since` is wall clock, ms;
+   * 0 means from the beginning.
+   */
   async follow(
     containerId: string,
     tty: boolean,
@@ -62,31 +65,44 @@ export class Engine {
     writer: TaskLogWriter,
     signal: AbortSignal,
   ): Promise<void> {
-    const source = await this.call((docker) =>
+    const from = String(since / 1000);
+    if (tty) {
+      const source = await this.output(containerId, { since: from }, signal);
+      await drained(source, (bytes) => writer.write('stdout', bytes));
+      return;
+    }
+    const frames = new LogFrames();
+    const read = async (since: string): Promise<void> => {
+      const source = await this.output(containerId, { since, timestamps: true }, signal);
+      await drained(source, (bytes) => {
+        for (const message of frames.push(bytes)) writer.write(message.stream, message.bytes);
+      });
+    };
+    await read(from);
+    // An engine may end the stream of a container that ends without its last lines. In the container's
+    // log they are, and that is complete when the container counts as stopped.
+    await this.call((docker) => docker.getContainer(containerId).wait({ abortSignal: signal }));
+    frames.again();
+    await read(frames.place ?? from);
+  }
+
+  /** Ends by itself when the container does, or has. `since` is in seconds, with nanoseconds. */
+  private output(
+    containerId: string,
+    options: { readonly since: string; readonly timestamps?: boolean },
+    abortSignal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream> {
+    return this.call((docker) =>
       docker.getContainer(containerId).logs({
+        ...options,
+        // The client's types want a number, which has no room for nanoseconds.
+        since: options.since as unknown as number,
         follow: true,
         stdout: true,
         stderr: true,
-        since: since / 1000,
-        abortSignal: signal,
+        abortSignal,
       }),
     );
-    const output = { stdout: new PassThrough(), stderr: new PassThrough() };
-    output.stdout.on('data', (bytes: Uint8Array) => writer.write('stdout', bytes));
-    output.stderr.on('data', (bytes: Uint8Array) => writer.write('stderr', bytes));
-    if (tty) source.pipe(output.stdout, { end: false });
-    else this.docker.modem.demuxStream(source, output.stdout, output.stderr);
-    await new Promise<void>((resolve) => {
-      source.on('end', resolve);
-      source.on('close', resolve);
-      source.on('error', () => resolve());
-    });
-    // What was cut out of the last frames may still be on its way to the log.
-    for (const stream of Object.values(output)) {
-      const passed = new Promise((resolve) => stream.on('end', resolve));
-      stream.end();
-      await passed;
-    }
   }
 
   /** Calls back for every event of a task's container, and when the engine comes and goes, until `signal` aborts. */
@@ -137,6 +153,15 @@ export class Engine {
     return new Map(containers.map(({ Id, Labels }) => [Labels[taskIdLabel] ?? '', Id]));
   }
 }
+
+/** Resolves when nothing more comes, whyever. */
+const drained = (source: NodeJS.ReadableStream, take: (bytes: Uint8Array) => void): Promise<void> =>
+  new Promise((resolve) => {
+    source.on('data', take);
+    source.on('end', resolve);
+    source.on('close', resolve);
+    source.on('error', () => resolve());
+  });
 
 function deliver(line: string, onEvent: (event: EngineEvent) => void): void {
   if (line.trim() === '') return;
