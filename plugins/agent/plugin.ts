@@ -1,5 +1,5 @@
 import { Executors } from '@swarmkit/sdk/contracts/executor';
-import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { IdentityNews, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import { RpcClient } from '@swarmkit/sdk/contracts/rpc';
 import { Storage } from '@swarmkit/sdk/contracts/storage';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
@@ -14,6 +14,7 @@ export const agent = definePlugin<AgentConfig>({
   version: '0.1.0',
   scope: 'agent',
   requires: [NodeIdentity, RpcClient, Storage],
+  optional: [IdentityNews],
   accepts: [Executors],
   policy: 'restart',
   config: {
@@ -47,6 +48,7 @@ export const agent = definePlugin<AgentConfig>({
       log: ctx.log,
       config: ctx.config,
       identity,
+      identityNews: ctx.maybe(IdentityNews),
       client: ctx.get(RpcClient),
       storage: ctx.get(Storage),
       executors,
@@ -54,7 +56,7 @@ export const agent = definePlugin<AgentConfig>({
     });
     agents.set(ctx, agent);
     await agent.start();
-    ctx.consume('ca.identity', identity.identity$, () => agent.lookAgain());
+    ctx.consume('ca.identity', identity.identity$, () => agent.onIdentity());
     for (const executor of executors)
       ctx.consume(`executor-${executor.id}.events`, executor.events$, ({ what }) => {
         if (what === 'available') agent.onAvailable();

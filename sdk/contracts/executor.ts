@@ -1,7 +1,12 @@
 import type { Observable } from 'rxjs';
 import { extensionPoint } from '../plugin/token.js';
-import type { Config, Secret, Task } from '../wire/gen/swarmkit/objects.js';
-import type { ContainerStatus, NodeDescription, PortStatus } from '../wire/gen/swarmkit/types.js';
+import type { Config, Node, Secret, Task } from '../wire/gen/swarmkit/objects.js';
+import type {
+  ContainerStatus,
+  EncryptionKey,
+  NodeDescription,
+  PortStatus,
+} from '../wire/gen/swarmkit/types.js';
 
 /**
  * Something that runs tasks: containerd, Docker, plain processes.
@@ -29,6 +34,13 @@ export interface Executor {
   existing(nodeId?: string): Promise<readonly string[]>;
   /** Removes everything held for a task that has no controller any more. No error when there is nothing. */
   discard(taskId: string): Promise<void>;
+  /**
+   * This node as the managers have it, for executors that attach it to networks: at first, and when
+   * anything but its status and its meta changed. Synchronous; what it throws is logged.
+   */
+  configure?(node: Node): void;
+  /** The keys of encrypted networks, all of them: at first, and when one is new. As `configure`. */
+  useNetworkKeys?(keys: readonly EncryptionKey[]): void;
   readonly events$: Observable<ExecutorEvent>;
 }
 

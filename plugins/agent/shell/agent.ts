@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
 import type { Executor } from '@swarmkit/sdk/contracts/executor';
-import type { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import type { IdentityNews, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import type { RpcClient } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { ExecutorSet } from './executors.js';
+import { NodeNews } from './node-news.js';
 import { Reporter } from './reporter.js';
 import { SessionLoop } from './session-loop.js';
 import { TaskDatabase } from './task-database.js';
@@ -29,6 +30,7 @@ export interface AgentParts {
   readonly log: Logger;
   readonly config: AgentConfig;
   readonly identity: NodeIdentity;
+  readonly identityNews: IdentityNews | undefined;
   readonly client: RpcClient;
   readonly storage: Storage;
   readonly executors: readonly Executor[];
@@ -40,6 +42,7 @@ export const defaultHeavyLimit = 4;
 /** The agent's parts put together, and their beginning and end. */
 export class Agent {
   private readonly executors: ExecutorSet;
+  private readonly news: NodeNews;
   private readonly stopping = new AbortController();
   private database: TaskDatabase | undefined;
   private worker: Worker | undefined;
@@ -48,6 +51,12 @@ export class Agent {
 
   constructor(private readonly parts: AgentParts) {
     this.executors = new ExecutorSet(parts.executors, parts.log);
+    this.news = new NodeNews({
+      log: parts.log,
+      nodeId: parts.identity.current().nodeId,
+      identity: parts.identityNews,
+      executors: parts.executors,
+    });
   }
 
   async start(): Promise<void> {
@@ -74,6 +83,7 @@ export class Agent {
       database: this.database,
       reporter,
       worker: this.worker,
+      news: this.news,
       controlSocket:
         config.controlSocket === undefined ? undefined : `unix:${config.controlSocket}`,
       managers: config.managers ?? [],
@@ -84,8 +94,9 @@ export class Agent {
     run('sessions', () => this.looping);
   }
 
-  /** Certificate, role or runtime are others than before. */
-  lookAgain(): void {
+  /** Certificate, role or roots are others than before. */
+  onIdentity(): void {
+    this.news.identityChanged();
     this.loop?.lookAgain();
   }
 

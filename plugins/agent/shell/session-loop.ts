@@ -5,16 +5,19 @@ import { delay, type Env } from '@swarmkit/sdk/plugin/env';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import type { SessionMessage } from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
-import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { NodeDescription, Peer, WeightedPeer } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { nextBackoffMs, waitMs } from '../core/backoff.js';
 import {
+  callable,
   chooseManager,
   type KnownManager,
+  listed,
   observe,
   relist,
   sessionClosed,
 } from '../core/manager-choice.js';
 import type { Reporter } from './reporter.js';
+import type { NodeNews } from './node-news.js';
 import { runSession } from './session.js';
 import type { TaskDatabase } from './task-database.js';
 import { Wakeup } from './wakeup.js';
@@ -33,6 +36,7 @@ export interface SessionLoopParts {
   readonly database: TaskDatabase;
   readonly reporter: Reporter;
   readonly worker: Worker;
+  readonly news: NodeNews;
   /** `unix:/path`; this node's own manager, when it is one. */
   readonly controlSocket: string | undefined;
   readonly managers: readonly string[];
@@ -107,7 +111,7 @@ export class SessionLoop {
             log.info({ manager: address, session: sessionId }, 'in session with a manager');
             worker.reportAll();
           },
-          onMessage: (message) => this.onMessage(message),
+          onMessage: (message) => this.onMessage(message, address),
           onAssignments: (plan) => worker.apply(plan),
         },
         signal,
@@ -131,22 +135,30 @@ export class SessionLoop {
     );
   }
 
-  private onMessage({ managers }: SessionMessage): void {
-    const list = managers.flatMap(({ peer }) =>
-      peer === undefined ? [] : [{ nodeId: peer.nodeId, address: peer.addr }],
-    );
+  private onMessage(message: SessionMessage, via: string): void {
     const before = this.managers;
-    this.managers = relist(before, list);
-    if (!sameManagers(before, this.managers)) this.parts.database.saveManagers(managers);
+    this.managers = relist(before, callable(peersOf(message.managers), via));
+    if (!sameManagers(before, this.managers))
+      this.parts.database.saveManagers(
+        this.managers.map(({ nodeId, address }) => ({
+          peer: { nodeId, addr: address },
+          weight: BigInt(listed),
+        })),
+      );
+    this.parts.news.take(message);
+    this.tellManagers();
   }
 
   /** Those of the last session; the configured ones as long as there was none. */
   private async recallManagers(): Promise<void> {
-    const stored = (await this.parts.database.managers()).flatMap(({ peer }) =>
-      peer === undefined ? [] : [{ nodeId: peer.nodeId, address: peer.addr }],
-    );
+    const stored = callable(peersOf(await this.parts.database.managers()), '');
     const configured = this.parts.managers.map((address) => ({ nodeId: '', address }));
     this.managers = relist([], [...stored, ...configured]);
+    this.tellManagers();
+  }
+
+  private tellManagers(): void {
+    this.parts.news.managers(this.managers.map(({ address }) => address));
   }
 
   /** Resolves when the description or the role is another one, or on abort. */
@@ -161,6 +173,9 @@ export class SessionLoop {
     }
   }
 }
+
+const peersOf = (managers: readonly WeightedPeer[]): readonly Peer[] =>
+  managers.flatMap(({ peer }) => peer ?? []);
 
 const sameManagers = (a: readonly KnownManager[], b: readonly KnownManager[]): boolean =>
   a.length === b.length &&

@@ -27,6 +27,9 @@ export interface SessionParts {
 /** For an answer to a heartbeat or a registration. */
 const answerMs = 5_000;
 const defaultPeriodMs = 5_000;
+/** Whatever a manager says: no heartbeat without a pause, and none that is not due this day. */
+const shortestPeriodMs = 100;
+const longestPeriodMs = 24 * 60 * 60 * 1_000;
 
 /** Ends by throwing why; returns when `stop` aborts. */
 export async function runSession(parts: SessionParts, stop: AbortSignal): Promise<void> {
@@ -42,6 +45,7 @@ export async function runSession(parts: SessionParts, stop: AbortSignal): Promis
     parts.onRegistered(first.sessionId);
     parts.onMessage(first);
     const session = new Session(parts, first.sessionId, signal);
+    // A further stream beside these is one more line.
     works.push(
       session.messages(messages),
       session.heartbeats(),
@@ -82,13 +86,22 @@ class Session {
         { sessionId: this.sessionId },
         { timeoutMs: answerMs, signal: this.signal },
       );
-      await delay(clock, durationToMs(period) || defaultPeriodMs, this.signal);
+      const periodMs = durationToMs(period) || defaultPeriodMs;
+      await delay(
+        clock,
+        Math.min(Math.max(periodMs, shortestPeriodMs), longestPeriodMs),
+        this.signal,
+      );
     }
   }
 
-  /** A message that does not follow on the one before means that one was lost: everything is asked for again. */
+  /**
+   * A message that does not follow on the one before means that one was lost: everything is asked for
+   * again. A manager that cannot even begin a stream is asked no more in this session.
+   */
   async assignments(): Promise<void> {
     for (;;) {
+      let plans = 0;
       const chain = new AssignmentChain();
       const stream = this.parts.connection.serverStream(
         DispatcherService.assignments,
@@ -100,10 +113,11 @@ class Session {
         const plan = chain.accept(message);
         gap = plan === 'gap';
         if (plan === 'gap') break;
+        plans++;
         this.parts.onAssignments(plan);
         await this.unpublish(plan);
       }
-      if (!gap) throw ended('assignments');
+      if (!gap || plans === 0) throw ended('assignments');
     }
   }
 

@@ -4,12 +4,12 @@ import { LoopbackNetwork, type LoopbackServer } from '@swarmkit/sdk/testkit/loop
 import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
 import { VirtualClock, VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import type { Executor } from '@swarmkit/sdk/contracts/executor';
-import type { Identity, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import type { Identity, IdentityNews, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import type { Cancel, Clock, Env } from '@swarmkit/sdk/plugin/env';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
-import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { Node, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { type EncryptionKey, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { BehaviorSubject } from 'rxjs';
 import { Agent, type AgentConfig } from '../shell/agent.js';
 import { FakeDispatcher } from './fake-dispatcher.js';
@@ -28,6 +28,19 @@ export class Machine {
   readonly manager = new FakeDispatcher();
   readonly unmount = this.manager.mount(this.server);
   readonly identity$ = new BehaviorSubject<Identity>(this.identity('manager'));
+  /** What the agent passed on of its sessions. */
+  readonly news: string[] = [];
+  private readonly identityNews: IdentityNews = {
+    roots: (pem) => {
+      this.news.push(`roots ${pem}`);
+      return this.onRoots();
+    },
+    node: (node) => void this.news.push(`node ${node.id} ${node.role}`),
+    managers: (addresses) => void this.news.push(`managers ${addresses}`),
+  };
+  onRoots: () => Promise<void> = () => Promise.resolve();
+  onConfigure: NonNullable<Executor['configure']> = () => undefined;
+  onNetworkKeys: NonNullable<Executor['useNetworkKeys']> = () => undefined;
   readonly faults: unknown[] = [];
   readonly said: string[] = [];
   executor: FakeExecutor | undefined;
@@ -66,9 +79,16 @@ export class Machine {
       log: this.log,
       config: this.config,
       identity,
+      identityNews: this.identityNews,
       client: this.network.client({ nodeId: this.nodeId }),
       storage: this.counted(this.disk.start()),
-      executors: [executor, ...more],
+      executors: [
+        Object.assign(executor, {
+          configure: (node: Node) => this.onConfigure(node),
+          useNetworkKeys: (keys: readonly EncryptionKey[]) => this.onNetworkKeys(keys),
+        }),
+        ...more,
+      ],
       run: (_where, work) => {
         work().catch((error: unknown) => this.faults.push(error));
       },
@@ -76,7 +96,7 @@ export class Machine {
     const events = executor.events$.subscribe(({ what }) => {
       if (what === 'available') agent.onAvailable();
     });
-    const identities = this.identity$.subscribe(() => agent.lookAgain());
+    const identities = this.identity$.subscribe(() => agent.onIdentity());
     const stop = (): void => {
       events.unsubscribe();
       identities.unsubscribe();

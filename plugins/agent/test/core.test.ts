@@ -75,7 +75,6 @@ describe('choice of a manager', () => {
       relist(before, [
         { nodeId: 'a', address: 'a:1' },
         { nodeId: 'b', address: 'elsewhere:1' },
-        { nodeId: 'c', address: '' },
       ]),
       [known('a', 15), { nodeId: 'b', address: 'elsewhere:1', weight: 5 }],
     );

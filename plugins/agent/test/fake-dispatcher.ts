@@ -39,9 +39,13 @@ export class FakeDispatcher {
   streams = 0;
   periodMs = 5_000;
   managers: { nodeId: string; addr: string }[] = [];
+  /** What session messages say besides. */
+  says: Parameters<typeof SessionMessage.create>[0] = {};
   /** Thrown by the next registrations, heartbeats or reports while it is set. */
   refuse: { session?: SwarmError; heartbeat?: SwarmError; report?: SwarmError } = {};
   answerRegistrations = true;
+  /** Assignments begin in the middle. */
+  brokenStreams = false;
   /** Reports with this task are refused as a whole. */
   foreign = '';
   /** Reports are answered only when it resolves. */
@@ -130,6 +134,7 @@ export class FakeDispatcher {
     return SessionMessage.create({
       sessionId: this.sessionId,
       managers: this.managers.map((peer) => ({ peer, weight: 10n })),
+      ...this.says,
     });
   }
 
@@ -172,7 +177,9 @@ export class FakeDispatcher {
     ];
     await send(
       AssignmentsMessage.create({
-        type: AssignmentsMessage_Type.COMPLETE,
+        type: this.brokenStreams
+          ? AssignmentsMessage_Type.INCREMENTAL
+          : AssignmentsMessage_Type.COMPLETE,
         resultsIn: '1',
         changes: items.map((item) => changeOf(item, AssignmentChange_AssignmentAction.UPDATE)),
       }),
