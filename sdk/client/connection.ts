@@ -16,14 +16,16 @@ import type { CallOptions, RpcConnection } from '../contracts/rpc.js';
 import { SwarmError } from '../plugin/errors.js';
 import { kindOfStatus } from './status.js';
 
-/** Every manager's certificate carries this name, whatever address it is reached at. */
-const SERVER_NAME = 'swarm-manager';
+/**
+ * Names that every manager's certificate carries, whatever address it is reached at. `swarm-ca` is what
+ * nodes look for before they have joined.
+ */
+export type ServerName = 'swarm-manager' | 'swarm-ca';
 
 /** Small ones take about 20 µs each. */
 const MESSAGES_A_TURN = 100;
 
 const OPTIONS: ClientOptions = {
-  'grpc.ssl_target_name_override': SERVER_NAME,
   // As SwarmKit's clients: a manager may send more than it accepts.
   'grpc.max_receive_message_length': 2 ** 31 - 1,
   // A connection is this object's own, so that `close` closes it.
@@ -56,6 +58,19 @@ export function nodeCredentials(identity: {
   );
 }
 
+/**
+ * For a node that has no certificate yet: none is shown. Without `rootsPem` the manager is not verified
+ * either, which is only good for fetching the roots: their digest is in the join token.
+ */
+export const newcomerCredentials = (rootsPem?: string): ChannelCredentials =>
+  credentials.createFromSecureContext(
+    createSecureContext({
+      ...(rootsPem === undefined ? {} : { ca: rootsPem }),
+      minVersion: 'TLSv1.2',
+    }),
+    { rejectUnauthorized: rootsPem !== undefined },
+  );
+
 /** The control socket's connection in one call. `path` is a file path. */
 export const connectControlSocket = (path: string): RpcConnection => {
   const trust = controlSocketCredentials();
@@ -67,15 +82,16 @@ export const connectControlSocket = (path: string): RpcConnection => {
  * `address`: `unix:/path` or `host:port`.
  * `current` is asked before every call; when it answers another object than the last time, this call and
  * later ones go over a new connection, and calls in progress end on the old one.
- * `now` is the wall clock that deadlines are counted from.
+ * `now` is the wall clock that deadlines are counted from; `serverName` is verified against `current`'s roots.
  * Errors of calls: the peer's kind and text (RPC_REMOTE), RPC_UNREACHABLE, RPC_CANCELLED, RPC_DEADLINE.
  */
 export function openConnection(
   address: string,
   current: () => ChannelCredentials,
   now: () => number = Date.now,
+  serverName: ServerName = 'swarm-manager',
 ): RpcConnection {
-  return new Connection(address, current, now);
+  return new Connection(address, current, now, serverName);
 }
 
 interface Cancellable {
@@ -92,6 +108,7 @@ class Connection implements RpcConnection {
     private readonly address: string,
     private readonly current: () => ChannelCredentials,
     private readonly now: () => number,
+    private readonly serverName: ServerName,
   ) {}
 
   unary<Q, S>(method: MethodDefinition<Q, S>, request: Q, options: CallOptions = {}): Promise<S> {
@@ -204,7 +221,10 @@ class Connection implements RpcConnection {
     const trust = this.current();
     if (this.client === undefined || trust !== this.trust) {
       this.client?.close();
-      this.client = new GrpcClient(target(this.address), trust, OPTIONS);
+      this.client = new GrpcClient(target(this.address), trust, {
+        ...OPTIONS,
+        'grpc.ssl_target_name_override': this.serverName,
+      });
       this.trust = trust;
     }
     return this.client;

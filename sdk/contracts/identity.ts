@@ -48,8 +48,32 @@ export interface IdentityNews {
   roots(pem: string): Promise<void>;
   /** Own node object as the managers have it. */
   node(node: Node): void;
-  /** Managers that can be asked, `host:port`. */
-  managers(addresses: readonly string[]): void;
+  /** Managers that can be asked, as the last session message lists them. Kept over restarts. */
+  managers(list: readonly KnownManager[]): void;
 }
 
 export const IdentityNews = token<IdentityNews>('swarmkit.identity-news.v1');
+
+export interface KnownManager {
+  /** Empty where only an address was given to join by. */
+  readonly nodeId: string;
+  /** `host:port`. */
+  readonly address: string;
+}
+
+/**
+ * Where other managers are, for whoever must reach one before a session tells: what the last session
+ * listed, else the addresses this node joined by. Known as soon as the provider has started.
+ * One provider: that of NodeIdentity.
+ */
+export interface KnownManagers {
+  /** Never this node itself. Empty on the first node of a new cluster. */
+  others(): readonly KnownManager[];
+  /**
+   * This node made the cluster's root certificate, so its log may be the group's first. A node that is no
+   * founder, or knows others, joins them and founds nothing.
+   */
+  founder(): boolean;
+}
+
+export const KnownManagers = token<KnownManagers>('swarmkit.known-managers.v1');

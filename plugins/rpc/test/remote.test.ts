@@ -96,6 +96,7 @@ test('without a certificate only the methods for newcomers are reached', async (
     csr: Buffer.alloc(0),
     token: '',
     availability: 0,
+    expiredCertificate: Buffer.alloc(0),
   });
   assert.equal(issued.nodeId, 'new');
   await assert.rejects(connection.unary(CAService.getUnlockKey, {}), {

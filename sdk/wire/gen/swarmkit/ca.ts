@@ -49,6 +49,12 @@ export interface IssueNodeCertificateRequest {
   readonly csr: Buffer;
   readonly token: string;
   readonly availability: NodeSpec_Availability;
+  /**
+   * Ours: a certificate of this cluster that ran out while its node was off, PEM, leaf first. It comes
+   * over a connection without a client certificate, and the CSR is signed with the same key: that is the
+   * proof that the caller is the node. Peers that do not know it see a caller without a token.
+   */
+  readonly expiredCertificate: Buffer;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -280,7 +286,13 @@ export const GetUnlockKeyResponse: MessageFns<GetUnlockKeyResponse> = {
 };
 
 function createBaseIssueNodeCertificateRequest(): IssueNodeCertificateRequest {
-  return { role: 0, csr: Buffer.alloc(0), token: "", availability: 0 };
+  return {
+    role: 0,
+    csr: Buffer.alloc(0),
+    token: "",
+    availability: 0,
+    expiredCertificate: Buffer.alloc(0),
+  };
 }
 
 export const IssueNodeCertificateRequest: MessageFns<IssueNodeCertificateRequest> = {
@@ -296,6 +308,9 @@ export const IssueNodeCertificateRequest: MessageFns<IssueNodeCertificateRequest
     }
     if (message.availability !== 0) {
       writer.uint32(32).int32(message.availability);
+    }
+    if (message.expiredCertificate.length !== 0) {
+      writer.uint32(8002).bytes(message.expiredCertificate);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -347,6 +362,14 @@ export const IssueNodeCertificateRequest: MessageFns<IssueNodeCertificateRequest
           message.availability = reader.int32() as any;
           continue;
         }
+        case 1000: {
+          if (tag !== 8002) {
+            break;
+          }
+
+          message.expiredCertificate = reader.bytes();
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -363,6 +386,7 @@ export const IssueNodeCertificateRequest: MessageFns<IssueNodeCertificateRequest
     message.csr = object.csr ?? Buffer.alloc(0);
     message.token = object.token ?? "";
     message.availability = object.availability ?? 0;
+    message.expiredCertificate = object.expiredCertificate ?? Buffer.alloc(0);
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
     }
