@@ -1,5 +1,5 @@
 import type { Executor } from '@swarmkit/sdk/contracts/executor';
-import type { IdentityNews } from '@swarmkit/sdk/contracts/identity';
+import type { IdentityNews, KnownManager } from '@swarmkit/sdk/contracts/identity';
 import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
 import { messageOf } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
@@ -50,11 +50,9 @@ export class NodeNews {
     }
   }
 
-  managers(addresses: readonly string[]): void {
-    if (addresses.length > 0)
-      this.tell('the list of managers is not taken', () =>
-        this.parts.identity?.managers(addresses),
-      );
+  managers(list: readonly KnownManager[]): void {
+    if (list.length > 0)
+      this.tell('the list of managers is not taken', () => this.parts.identity?.managers(list));
   }
 
   /** The certificate is another one: roots that did not fit the one before may fit it. */

@@ -158,7 +158,7 @@ export class SessionLoop {
   }
 
   private tellManagers(): void {
-    this.parts.news.managers(this.managers.map(({ address }) => address));
+    this.parts.news.managers(this.managers.map(({ nodeId, address }) => ({ nodeId, address })));
   }
 
   /** Resolves when the description or the role is another one, or on abort. */

@@ -36,7 +36,7 @@ export class Machine {
       return this.onRoots();
     },
     node: (node) => void this.news.push(`node ${node.id} ${node.role}`),
-    managers: (addresses) => void this.news.push(`managers ${addresses}`),
+    managers: (list) => void this.news.push(`managers ${list.map(({ address }) => address)}`),
   };
   onRoots: () => Promise<void> = () => Promise.resolve();
   onConfigure: NonNullable<Executor['configure']> = () => undefined;

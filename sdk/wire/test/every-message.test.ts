@@ -141,7 +141,13 @@ class Filler {
 describe('every message type', () => {
   it('is there: SwarmKit, raftpb, containerd', () => {
     const packages = new Set(messages.map((desc) => desc.file.proto.package.split('.')[0]));
-    assert.deepStrictEqual([...packages].sort(), ['containerd', 'docker', 'google', 'raftpb']);
+    assert.deepStrictEqual([...packages].sort(), [
+      'containerd',
+      'docker',
+      'google',
+      'raftpb',
+      'swarmkit',
+    ]);
     assert.ok(messages.length > 400, `${messages.length} types`);
   });
 
