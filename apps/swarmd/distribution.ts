@@ -2,6 +2,7 @@ import path from 'node:path';
 import agent from '@swarmkit/plugin-agent/plugin';
 import allocator from '@swarmkit/plugin-allocator/plugin';
 import ca from '@swarmkit/plugin-ca/plugin';
+import caServer from '@swarmkit/plugin-ca-server/plugin';
 import cluster from '@swarmkit/plugin-cluster/plugin';
 import controlApi from '@swarmkit/plugin-control-api/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
@@ -29,6 +30,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     store,
     controlApi,
     cluster,
+    caServer,
     turn,
     orchestrator,
     allocator,

@@ -2,10 +2,11 @@ import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'n
 import type {
   CertificateAuthority,
   RootMaterial,
+  SigningRoot,
   SignRequest,
 } from '@swarmkit/sdk/contracts/certificate-authority';
 import type { Env } from '@swarmkit/sdk/plugin/env';
-import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { nodeProfile, rootProfile, SERIAL_BYTES, serialOf } from '../core/certificate-profile.js';
 import { joinToken, SECRET_BYTES } from '../core/join-token.js';
 import { writePem } from './pem.js';
@@ -18,11 +19,16 @@ export interface Root {
   readonly keyPem: string;
 }
 
-/** Signs with the root that was put in; without one every verb is CA_NO_KEY. */
+interface ParsedRoot {
+  readonly certificate: X509Certificate;
+  readonly key: KeyObject;
+}
+
+/** Signs with the root that was put in (without one that is CA_NO_KEY), or with the root it is handed. */
 export class Authority implements CertificateAuthority {
-  private root:
-    | (Root & { readonly certificate: X509Certificate; readonly key: KeyObject })
-    | undefined;
+  private root: (Root & ParsedRoot) | undefined;
+  /** The last root that was handed in: many nodes are signed for with the same one. */
+  private lent: (Root & ParsedRoot) | undefined;
 
   constructor(private readonly env: Env) {}
 
@@ -31,11 +37,7 @@ export class Authority implements CertificateAuthority {
   }
 
   use(root: Root): void {
-    this.root = {
-      ...root,
-      certificate: new X509Certificate(root.certificatePem),
-      key: createPrivateKey(root.keyPem),
-    };
+    this.root = { ...root, ...parsed(root) };
   }
 
   /** A root of our own, for a cluster that begins here. It is not used before `use`. */
@@ -58,8 +60,18 @@ export class Authority implements CertificateAuthority {
   }
 
   // A promise, as the contract has it: other authorities ask an outside signer.
-  async sign({ csrPem, expiryMs, ...names }: SignRequest): Promise<string> {
-    const root = this.signer();
+  async sign(request: SignRequest): Promise<string> {
+    return this.issue(this.signer(), request);
+  }
+
+  signWith(root: SigningRoot, request: SignRequest): string {
+    const { certificatePem, keyPem, intermediatesPem = '' } = root;
+    if (this.lent?.certificatePem !== certificatePem || this.lent.keyPem !== keyPem)
+      this.lent = { certificatePem, keyPem, ...checked(root) };
+    return this.issue(this.lent, request) + intermediatesPem;
+  }
+
+  private issue(root: ParsedRoot, { csrPem, expiryMs, ...names }: SignRequest): string {
     const publicKey = publicKeyOfCsr(csrPem);
     const profile = nodeProfile(names, expiryMs, this.env.clock.now());
     return writePem('CERTIFICATE', issueCertificate(profile, publicKey, this.serial(), root));
@@ -78,5 +90,25 @@ export class Authority implements CertificateAuthority {
 
   private serial(): Uint8Array {
     return serialOf(this.env.random.bytes(SERIAL_BYTES));
+  }
+}
+
+const parsed = ({ certificatePem, keyPem }: Root): ParsedRoot => ({
+  certificate: new X509Certificate(certificatePem),
+  key: createPrivateKey(keyPem),
+});
+
+function checked(root: Root): ParsedRoot {
+  try {
+    const { certificate, key } = parsed(root);
+    if (!certificate.checkPrivateKey(key)) throw new Error('the key is that of another one');
+    return { certificate, key };
+  } catch (cause) {
+    throw new SwarmError(
+      'invalid-argument',
+      'CA_ROOT',
+      `the root certificate cannot sign: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }

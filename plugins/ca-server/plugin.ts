@@ -1,0 +1,57 @@
+import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
+import { RpcServer } from '@swarmkit/sdk/contracts/rpc';
+import { Store, type Writer } from '@swarmkit/sdk/contracts/store';
+import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
+import { CAService, NodeCAService } from '@swarmkit/sdk/wire/gen/swarmkit/ca';
+import { stopped } from './core/refusals.js';
+import { CertificatePolls } from './shell/certificate-polls.js';
+import { GroupWriter } from './shell/group-writer.js';
+import { caHandlers, nodeCaHandlers } from './shell/handlers.js';
+import { Signer } from './shell/signer.js';
+import { SigningLoop } from './shell/signing-loop.js';
+
+const writer: Writer = {
+  id: 'ca-server',
+  writes: ['node.existence', 'node.certificate', 'cluster.ca'],
+};
+
+const unmounts = new WeakMap<Context, () => void>();
+
+/** Issues the cluster's certificates while this manager leads. */
+export const caServer = definePlugin({
+  id: 'ca-server',
+  version: '0.1.0',
+  scope: 'leader',
+  requires: [Store, RpcServer, CertificateAuthority],
+  policy: 'restart',
+
+  start(ctx) {
+    const { env, log, signal } = ctx;
+    const store = ctx.get(Store);
+    const rpc = ctx.get(RpcServer);
+    const polls = new CertificatePolls(() => store.view());
+    const signer = new Signer(ctx.get(CertificateAuthority));
+    const signing = new SigningLoop({ store, writer, signer, env, log, signal });
+    ctx.consume('store.commits', store.commits$, (commit) => {
+      signing.onCommit(commit);
+      polls.onCommit(commit);
+    });
+    ctx.run('signing', () => signing.run());
+    const writes = new GroupWriter(store, writer);
+    const expose = ['control', 'remote'] as const;
+    const nodeCa = nodeCaHandlers({ env, log, writes, polls });
+    const mounted = [
+      rpc.mount({ definition: NodeCAService, expose, handlers: nodeCa }),
+      rpc.mount({ definition: CAService, expose, handlers: caHandlers(store) }),
+    ];
+    unmounts.set(ctx, () => {
+      for (const unmount of mounted) unmount(stopped());
+    });
+  },
+
+  stop(ctx) {
+    unmounts.get(ctx)?.();
+  },
+});
+
+export default caServer;

@@ -1,0 +1,176 @@
+/** The plugin on a leader whose store commits at once, with an authority that takes every CSR but `bad`. */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import {
+  CertificateAuthority,
+  type SigningRoot,
+  type SignRequest,
+} from '@swarmkit/sdk/contracts/certificate-authority';
+import { type Peer, RpcServer } from '@swarmkit/sdk/contracts/rpc';
+import { Store } from '@swarmkit/sdk/contracts/store';
+import { isSwarmError, type Kind, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Context } from '@swarmkit/sdk/plugin/plugin';
+import type { Token } from '@swarmkit/sdk/plugin/token';
+import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
+import { aCluster, type Partially } from '@swarmkit/sdk/testkit/fixtures';
+import { LoopbackNetwork } from '@swarmkit/sdk/testkit/loopback-rpc';
+import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
+import {
+  CAService,
+  IssueNodeCertificateRequest,
+  type IssueNodeCertificateResponse,
+  NodeCAService,
+  type NodeCertificateStatusResponse,
+} from '@swarmkit/sdk/wire/gen/swarmkit/ca';
+import type { Cluster, Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { IssuanceStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { caServer } from '../plugin.js';
+
+export const tokens = { worker: 'the-worker-token', manager: 'the-managr-token' };
+export const anybody = { id: 'test', writes: ['any'] } as const;
+
+export class FakeAuthority {
+  readonly signed: SignRequest[] = [];
+  signWith(root: SigningRoot, request: SignRequest): string {
+    if (request.csrPem.startsWith('bad'))
+      throw new SwarmError('invalid-argument', 'CA_CSR', 'the request cannot be used');
+    this.signed.push(request);
+    const { role, nodeId, csrPem } = request;
+    return `${role} ${nodeId} ${csrPem} by ${root.certificatePem}${root.intermediatesPem ?? ''}`;
+  }
+}
+
+export class Rig {
+  readonly env = new VirtualEnv('ca-server');
+  readonly clock = this.env.clock;
+  readonly store = new FakeStore({ now: () => this.clock.now() });
+  readonly network = new LoopbackNetwork(this.clock);
+  readonly server = this.network.server('unix:/leader', '10.0.0.1:4242');
+  readonly authority = new FakeAuthority();
+  readonly faults: unknown[] = [];
+  readonly logged: string[] = [];
+  private stopping = new AbortController();
+  private context: Context | undefined;
+
+  seed(overrides: Partially<Cluster> = {}, ...nodes: Node[]): this {
+    const rootCa = {
+      caCert: Buffer.from('ROOT'),
+      caKey: Buffer.from('KEY'),
+      caCertHash: 'sha256:x',
+      joinTokens: tokens,
+    };
+    this.store.seed({
+      cluster: [aCluster({ id: 'cluster', VXLANUDPPort: 4789, rootCa, ...overrides })],
+      node: nodes,
+    });
+    return this;
+  }
+
+  lead(t: TestContext): this {
+    const given = new Map<string, unknown>([
+      [Store.id, this.store],
+      [RpcServer.id, this.server],
+      [CertificateAuthority.id, this.authority],
+    ]);
+    this.stopping = new AbortController();
+    const log = (_fields: unknown, message: string) => void this.logged.push(message);
+    const fault = (error: unknown) => void this.faults.push(error);
+    const subscriptions: { unsubscribe(): void }[] = [];
+    this.context = {
+      env: this.env,
+      log: { debug: log, info: log, warn: log, error: log },
+      signal: this.stopping.signal,
+      config: {},
+      get: (token: Token<unknown>) => given.get(token.id),
+      maybe: (token: Token<unknown>) => given.get(token.id),
+      consume: (
+        _name: string,
+        stream: { subscribe(next: unknown): { unsubscribe(): void } },
+        handler: unknown,
+      ) => {
+        subscriptions.push(stream.subscribe(handler));
+      },
+      run: (_where: string, work: () => Promise<void>) => void work().catch(fault),
+    } as unknown as Context;
+    void caServer.start?.(this.context);
+    this.stopping.signal.addEventListener('abort', () => {
+      for (const subscription of subscriptions) subscription.unsubscribe();
+    });
+    t.after(() => {
+      this.resign();
+      assert.deepEqual(this.faults, []);
+    });
+    return this;
+  }
+
+  resign(): void {
+    this.stopping.abort();
+    if (this.context !== undefined) void caServer.stop?.(this.context);
+    this.context = undefined;
+  }
+
+  /** Connections of a caller; without a node id it has no certificate. */
+  as(peer: Partial<Peer>, address = '10.0.0.1:4242') {
+    const full = {
+      nodeId: '',
+      clusterId: peer.nodeId === undefined ? '' : 'cluster',
+      role: 'none',
+      ...peer,
+    };
+    const connection = this.network.client(full as Peer).connect(address);
+    return {
+      issue: (
+        request: Partially<IssueNodeCertificateRequest>,
+      ): Promise<IssueNodeCertificateResponse> =>
+        connection.unary(
+          NodeCAService.issueNodeCertificate,
+          IssueNodeCertificateRequest.fromPartial(request as never),
+        ),
+      status: (nodeId: string, timeoutMs = 5_000): Promise<NodeCertificateStatusResponse> =>
+        connection.unary(NodeCAService.nodeCertificateStatus, { nodeId }, { timeoutMs }),
+      root: () => connection.unary(CAService.getRootCaCertificate, {}),
+      unlockKey: () => connection.unary(CAService.getUnlockKey, {}),
+    };
+  }
+
+  get newcomer() {
+    return this.as({});
+  }
+
+  node(id: string): Node {
+    const node = this.store.view().get('node', id);
+    assert.ok(node !== undefined, `node ${id} is gone`);
+    return node;
+  }
+
+  cluster(): Cluster {
+    return this.store.view().get('cluster', 'cluster') as Cluster;
+  }
+
+  change(id: string, change: (node: Node) => Node): void {
+    this.store.updateNow(anybody, (draft) => draft.update('node', change(this.node(id))));
+  }
+
+  changeCluster(change: (cluster: Cluster) => Cluster): void {
+    this.store.updateNow(anybody, (draft) => draft.update('cluster', change(this.cluster())));
+  }
+
+  state(id: string): string {
+    return IssuanceStatus_State[this.node(id).certificate?.status?.state ?? 0] ?? '';
+  }
+}
+
+export async function refused(
+  call: Promise<unknown>,
+  kind: Kind,
+  text: string | RegExp,
+): Promise<void> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(isSwarmError(error), `it was not refused: ${String(error)}`);
+  assert.equal(error.kind, kind);
+  if (typeof text === 'string') assert.equal(error.message, text);
+  else assert.match(error.message, text);
+}
