@@ -41,7 +41,8 @@ function withAdvice(control: ControlClient, socket: string, callMs: number): Con
   return new Proxy(control, {
     get(target, name, receiver) {
       const method: unknown = Reflect.get(target, name, receiver);
-      if (typeof method !== 'function' || name === 'close') return method;
+      // A stream of logs has no deadline.
+      if (typeof method !== 'function' || name === 'close' || name === 'logs') return method;
       return async (request: unknown, options?: CallOptions) => {
         try {
           return await (method as Method)(request, { timeoutMs: callMs, ...options });

@@ -6,6 +6,7 @@ import caServer from '@swarmkit/plugin-ca-server/plugin';
 import cluster from '@swarmkit/plugin-cluster/plugin';
 import controlApi from '@swarmkit/plugin-control-api/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
+import logBroker from '@swarmkit/plugin-log-broker/plugin';
 import logFiles from '@swarmkit/plugin-log-files/plugin';
 import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
@@ -37,6 +38,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     scheduler,
     reaper,
     dispatcher,
+    logBroker,
     agent,
     await executorPlugin(executor),
   ] as readonly PluginManifest[];

@@ -1,5 +1,6 @@
 import { Executors } from '@swarmkit/sdk/contracts/executor';
 import { IdentityNews, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
 import { RpcClient } from '@swarmkit/sdk/contracts/rpc';
 import { Storage } from '@swarmkit/sdk/contracts/storage';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
@@ -14,7 +15,7 @@ export const agent = definePlugin<AgentConfig>({
   version: '0.1.0',
   scope: 'agent',
   requires: [NodeIdentity, RpcClient, Storage],
-  optional: [IdentityNews],
+  optional: [IdentityNews, TaskLogs],
   accepts: [Executors],
   policy: 'restart',
   config: {
@@ -52,6 +53,7 @@ export const agent = definePlugin<AgentConfig>({
       client: ctx.get(RpcClient),
       storage: ctx.get(Storage),
       executors,
+      logs: ctx.maybe(TaskLogs),
       run: (where, work) => ctx.run(where, work),
     });
     agents.set(ctx, agent);

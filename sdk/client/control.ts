@@ -1,6 +1,11 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import type { CallOptions, RpcConnection } from '../contracts/rpc.js';
 import { ControlService } from '../wire/gen/swarmkit/control.js';
+import {
+  LogsService,
+  type SubscribeLogsMessage,
+  type SubscribeLogsRequest,
+} from '../wire/gen/swarmkit/logbroker.js';
 import { connectControlSocket } from './connection.js';
 
 /**
@@ -17,6 +22,8 @@ export type ControlMethods = {
 };
 
 export interface ControlClient extends ControlMethods {
+  /** Output of tasks, as it comes. Ends with the log; with `follow` only when `signal` aborts or the leader goes. */
+  logs(request: SubscribeLogsRequest, options?: CallOptions): AsyncIterable<SubscribeLogsMessage>;
   close(): void;
 }
 
@@ -25,7 +32,11 @@ export const connectControl = (path: string): ControlClient =>
   controlClient(connectControlSocket(path));
 
 export function controlClient(connection: RpcConnection): ControlClient {
-  const methods: Record<string, unknown> = { close: () => connection.close() };
+  const methods: Record<string, unknown> = {
+    close: () => connection.close(),
+    logs: (request: SubscribeLogsRequest, options?: CallOptions) =>
+      connection.serverStream(LogsService.subscribeLogs, request, options),
+  };
   for (const [name, definition] of Object.entries(ControlService))
     methods[name] = (request: unknown, options?: CallOptions) =>
       connection.unary(

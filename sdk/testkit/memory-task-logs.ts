@@ -3,13 +3,18 @@ import type { LogLine, ReadLogOptions, TaskLogs, TaskLogWriter } from '../contra
 /** Task output in memory, without bound: for tests that look at what an executor wrote. */
 export class MemoryTaskLogs implements TaskLogs {
   private readonly kept = new Map<string, LogLine[]>();
+  private followers: (() => void)[] = [];
+
+  /** Wall clock, ms, put on each line. */
+  constructor(private readonly now: () => number = () => 0) {}
 
   open(taskId: string): TaskLogWriter {
     const lines = this.kept.get(taskId) ?? [];
     this.kept.set(taskId, lines);
     const rest = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
     const put = (stream: 'stdout' | 'stderr', text: Buffer): void => {
-      lines.push({ taskId, stream, at: 0, text });
+      lines.push({ taskId, stream, at: this.now(), text });
+      this.wakeFollowers();
     };
     return {
       write: (stream, bytes) => {
@@ -29,16 +34,37 @@ export class MemoryTaskLogs implements TaskLogs {
     };
   }
 
-  /** Only what is kept now: `follow` is not for this fake. */
   async *read(taskId: string, options: ReadLogOptions = {}): AsyncIterable<LogLine> {
-    const wanted = (this.kept.get(taskId) ?? []).filter(
-      (line) => options.streams === undefined || options.streams.includes(line.stream),
-    );
-    yield* options.tail === undefined ? wanted : wanted.slice(-options.tail);
+    const { streams, tail, since = 0, follow, signal } = options;
+    const wake = (): void => this.wakeFollowers();
+    signal?.addEventListener('abort', wake);
+    const matching = (): LogLine[] =>
+      (this.kept.get(taskId) ?? []).filter(
+        (line) => (streams === undefined || streams.includes(line.stream)) && line.at >= since,
+      );
+    let at = tail === undefined ? 0 : Math.max(0, matching().length - tail);
+    try {
+      while (signal?.aborted !== true) {
+        for (const line of matching().slice(at)) {
+          at += 1;
+          yield line;
+        }
+        if (follow !== true) return;
+        await new Promise<void>((resolve) => this.followers.push(resolve));
+      }
+    } finally {
+      signal?.removeEventListener('abort', wake);
+    }
   }
 
   async drop(taskId: string): Promise<void> {
     this.kept.delete(taskId);
+  }
+
+  private wakeFollowers(): void {
+    const waiting = this.followers;
+    this.followers = [];
+    for (const wake of waiting) wake();
   }
 
   /** The lines of a task as text; undefined when nothing is kept. */

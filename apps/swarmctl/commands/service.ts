@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Open } from '../session.js';
+import { addLogFlags, type LogFlags } from './log-flags.js';
 import { addServiceFlags, addUpdateFlags, type ServiceFlags } from '../spec/service-flags.js';
 
 /** `swarmctl service …`: flags and arguments. What they do is loaded when it is done. */
@@ -32,6 +33,16 @@ export function addServiceCommands(service: Command, open: Open): void {
       const { inspectService } = await import('../actions/service-inspect.js');
       await inspectService(await open(), word, flags);
     });
+
+  addLogFlags(
+    service
+      .command('logs')
+      .argument('<service>', 'or one of its tasks')
+      .description('Show what the tasks of a service print'),
+  ).action(async (word: string, flags: LogFlags) => {
+    const { serviceLogs } = await import('../actions/logs.js');
+    await serviceLogs(await open(), word, flags);
+  });
 
   service
     .command('rm')

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Open } from '../session.js';
+import { addLogFlags, type LogFlags } from './log-flags.js';
 
 /** `swarmctl task …`: flags and arguments. */
 export function addTaskCommands(task: Command, open: Open): void {
@@ -28,4 +29,11 @@ export function addTaskCommands(task: Command, open: Open): void {
       const { inspectTask } = await import('../actions/task-inspect.js');
       await inspectTask(await open(), word);
     });
+
+  addLogFlags(
+    task.command('logs').argument('<task...>').description('Show what tasks print'),
+  ).action(async (words: readonly string[], flags: LogFlags) => {
+    const { taskLogs } = await import('../actions/logs.js');
+    await taskLogs(await open(), words, flags);
+  });
 }

@@ -1,4 +1,5 @@
 import type { ControlClient } from '@swarmkit/sdk/client/control';
+import type { LogMessage, SubscribeLogsMessage } from '@swarmkit/sdk/wire/gen/swarmkit/logbroker';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type {
   CreateServiceRequest,
@@ -41,6 +42,7 @@ export class FakeCluster {
         return () => {
           this.isClosed = true;
         };
+      if (name === 'logs') return (request: unknown) => this.logs(request);
       // A promise resolves to it.
       if (name === 'then') return undefined;
       return async (request: unknown) => this.answer(String(name), request);
@@ -49,6 +51,16 @@ export class FakeCluster {
 
   requests<T>(method: string): readonly T[] {
     return this.asked.filter((one) => one.method === method).map((one) => one.request as T);
+  }
+
+  /** Readings of logs: each is what it sends and, when it breaks off, why. */
+  readonly readings: { readonly sends: readonly LogMessage[]; readonly fails?: Error }[] = [];
+
+  private async *logs(request: unknown): AsyncGenerator<SubscribeLogsMessage> {
+    this.asked.push({ method: 'logs', request });
+    const reading = this.readings.shift();
+    for (const message of reading?.sends ?? []) yield { messages: [message] };
+    if (reading?.fails !== undefined) throw reading.fails;
   }
 
   private answer(method: string, request: unknown): unknown {

@@ -1,12 +1,14 @@
 import { hostname } from 'node:os';
 import type { Executor } from '@swarmkit/sdk/contracts/executor';
 import type { IdentityNews, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import type { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
 import type { RpcClient } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { ExecutorSet } from './executors.js';
+import { LogPublisher } from './log-publisher.js';
 import { NodeNews } from './node-news.js';
 import { Reporter } from './reporter.js';
 import { SessionLoop } from './session-loop.js';
@@ -34,6 +36,7 @@ export interface AgentParts {
   readonly client: RpcClient;
   readonly storage: Storage;
   readonly executors: readonly Executor[];
+  readonly logs: TaskLogs | undefined;
   run(where: string, work: () => Promise<void>): void;
 }
 
@@ -75,6 +78,8 @@ export class Agent {
       run,
     });
     await this.worker.resume();
+    const { logs } = this.parts;
+    const worker = this.worker;
     const loop = new SessionLoop({
       env,
       log,
@@ -82,7 +87,16 @@ export class Agent {
       client,
       database: this.database,
       reporter,
-      worker: this.worker,
+      worker,
+      logs:
+        logs &&
+        new LogPublisher({
+          nodeId: identity.current().nodeId,
+          logs,
+          log,
+          tasks: () => worker.tasks,
+          onTask: (heard) => worker.onTask(heard),
+        }),
       news: this.news,
       controlSocket:
         config.controlSocket === undefined ? undefined : `unix:${config.controlSocket}`,

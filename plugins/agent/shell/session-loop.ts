@@ -16,6 +16,7 @@ import {
   relist,
   sessionClosed,
 } from '../core/manager-choice.js';
+import type { LogPublisher } from './log-publisher.js';
 import type { Reporter } from './reporter.js';
 import type { NodeNews } from './node-news.js';
 import { runSession } from './session.js';
@@ -37,6 +38,7 @@ export interface SessionLoopParts {
   readonly reporter: Reporter;
   readonly worker: Worker;
   readonly news: NodeNews;
+  readonly logs: LogPublisher | undefined;
   /** `unix:/path`; this node's own manager, when it is one. */
   readonly controlSocket: string | undefined;
   readonly managers: readonly string[];
@@ -103,6 +105,7 @@ export class SessionLoop {
           clock: env.clock,
           connection,
           reporter,
+          logs: this.parts.logs,
           description,
           sessionId: this.sessionId,
           onRegistered: (sessionId) => {

@@ -5,6 +5,7 @@ import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { DispatcherService, type SessionMessage } from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
 import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { AssignmentChain, type AssignmentPlan } from '../core/assignment-set.js';
+import type { LogPublisher } from './log-publisher.js';
 import type { Reporter } from './reporter.js';
 
 /**
@@ -16,6 +17,8 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly connection: RpcConnection;
   readonly reporter: Reporter;
+  /** Undefined where this node keeps no output of tasks. */
+  readonly logs: LogPublisher | undefined;
   readonly description: NodeDescription;
   /** Of the session before; empty at first. The manager may let it go on. */
   readonly sessionId: string;
@@ -52,6 +55,7 @@ export async function runSession(parts: SessionParts, stop: AbortSignal): Promis
       session.assignments(),
       session.reports(),
     );
+    if (parts.logs !== undefined) works.push(parts.logs.serve(connection, signal));
     await Promise.race(works);
   } catch (error) {
     if (!stop.aborted) throw error;

@@ -70,6 +70,10 @@ export class TaskDriver {
     return this.status.state;
   }
 
+  get assigned(): Task {
+    return this.task;
+  }
+
   /** Tells the manager again how far the task is. */
   reportAgain(): void {
     if (this.told !== undefined && this.end === undefined)

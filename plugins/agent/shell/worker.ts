@@ -40,6 +40,7 @@ export class Worker {
   private readonly busy = new Map<string, Promise<void>>();
   private readonly secrets = new Map<string, Secret>();
   private readonly configs = new Map<string, Config>();
+  private readonly listeners = new Set<() => void>();
   private readonly stopping = new AbortController();
   private readonly told: Promise<void>;
   private toldAll: (() => void) | undefined;
@@ -64,6 +65,17 @@ export class Worker {
           await database.forget(task.id);
         });
     }
+  }
+
+  /** What is assigned to this node. */
+  get tasks(): readonly Task[] {
+    return [...this.drivers.values()].map((driver) => driver.assigned);
+  }
+
+  /** Calls back when a task was added; returns how to end that. */
+  onTask(heard: () => void): () => void {
+    this.listeners.add(heard);
+    return () => this.listeners.delete(heard);
   }
 
   apply(plan: AssignmentPlan): void {
@@ -110,6 +122,7 @@ export class Worker {
       status: { ...(task.status ?? noStatus), appliedBy: '', appliedAt: undefined },
     };
     this.drive(seeded, () => this.parts.database.assign(seeded));
+    for (const heard of this.listeners) heard();
   }
 
   private release(id: string): void {

@@ -89,6 +89,7 @@ export class Machine {
         }),
         ...more,
       ],
+      logs: undefined,
       run: (_where, work) => {
         work().catch((error: unknown) => this.faults.push(error));
       },
