@@ -22,4 +22,6 @@ const noStatus: TaskStatus = {
   portStatus: undefined,
   appliedBy: '',
   appliedAt: undefined,
+  runningSince: undefined,
+  drainUntil: undefined,
 };

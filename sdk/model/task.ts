@@ -2,7 +2,7 @@
  * Facts about a task that several plugins need, as pure functions. The three tests of liveness differ
  * on purpose: each component of SwarmKit asks its own question, and the answers must not be mixed up.
  */
-import type { Cluster, Service, Task } from '../wire/gen/swarmkit/objects.js';
+import type { Cluster, RestartBackoff, Service, Task } from '../wire/gen/swarmkit/objects.js';
 import { Annotations, TaskState } from '../wire/gen/swarmkit/types.js';
 import { compareTimestamps, timestampFromMs } from './time.js';
 import type { Timestamp } from '../wire/gen/google/protobuf/timestamp.js';
@@ -84,6 +84,8 @@ export interface NewTask {
   readonly nodeId?: string;
   /** Default RUNNING. READY: prepare and wait for release; COMPLETE: a job. */
   readonly desiredState?: TaskState;
+  /** Where it replaces one that keeps failing. */
+  readonly restartBackoff?: RestartBackoff | undefined;
   /** Gives the default log driver. */
   readonly cluster?: Cluster | undefined;
 }
@@ -112,6 +114,8 @@ export function newTask(service: Service, options: NewTask): Task {
       portStatus: undefined,
       appliedBy: '',
       appliedAt: undefined,
+      runningSince: undefined,
+      drainUntil: undefined,
     },
     desiredState: options.desiredState ?? TaskState.RUNNING,
     networks: none,
@@ -125,5 +129,6 @@ export function newTask(service: Service, options: NewTask): Task {
     assignedGenericResources: none,
     jobIteration: isJob(service) ? service.jobStatus?.jobIteration : undefined,
     volumes: none,
+    restartBackoff: options.restartBackoff,
   };
 }

@@ -189,7 +189,10 @@ function change(draft: Draft, event: ClusterEvent, now: number): void {
       const before = pick(draft, event.task);
       if (before?.status === undefined || before.status.state >= event.state) return;
       const at = timestampFromMs(now);
-      const status = { ...before.status, state: event.state, timestamp: at, appliedAt: at };
+      const runningSince =
+        before.status.runningSince ?? (event.state === TaskState.RUNNING ? at : undefined);
+      const stamps = { timestamp: at, appliedAt: at, runningSince };
+      const status = { ...before.status, state: event.state, ...stamps };
       draft.update('task', { ...before, status });
       return;
     }

@@ -2,7 +2,7 @@ import { observedState } from '@swarmkit/sdk/model/task';
 import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import type { TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { TaskState, type TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { Timestamp } from '@swarmkit/sdk/wire/gen/google/protobuf/timestamp';
 
 /** What an agent's word about a task does to the stored task. States never go back. */
@@ -27,7 +27,14 @@ export function taskAfterReport(
 ): Task | undefined {
   if (reported.state < observedState(task)) return undefined;
   const stored = task.status;
-  const same = { appliedBy: stored?.appliedBy ?? '', appliedAt: stored?.appliedAt };
+  // Whatever the agent says of them: these are stamped here.
+  const same = {
+    appliedBy: stored?.appliedBy ?? '',
+    appliedAt: stored?.appliedAt,
+    runningSince: stored?.runningSince,
+  };
   if (wireEqual({ ...reported, ...same }, stored)) return undefined;
-  return { ...task, status: { ...reported, appliedBy, appliedAt } };
+  const runningSince =
+    stored?.runningSince ?? (reported.state === TaskState.RUNNING ? appliedAt : undefined);
+  return { ...task, status: { ...reported, appliedBy, appliedAt, runningSince } };
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
+import { aTask } from '@swarmkit/sdk/testkit/fixtures';
 import { DispatcherService } from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState, TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { taskAfterReport } from '../core/status-report.js';
 import { StatusQueue } from '../shell/status-queue.js';
@@ -157,4 +159,18 @@ it('a status never goes back, and ASSIGNED may be said again', () => {
   assert.equal(after(ASSIGNED), undefined);
   assert.equal(after(RUNNING), RUNNING);
   assert.equal(after(FAILED), FAILED);
+});
+
+it('since when a task runs is stamped by the leader, once, and outlives the run', () => {
+  const at = (ms: number) => timestampFromMs(ms);
+  const report = (task: Task, state: TaskState, ms: number) =>
+    taskAfterReport(task, TaskStatus.create({ state, runningSince: at(7) }), 'me', at(ms));
+  const starting = aTask({ status: { state: TaskState.STARTING } });
+  const running = report(starting, TaskState.RUNNING, 100)!;
+  assert.deepEqual(running.status?.runningSince, at(100));
+  assert.equal(report(running, TaskState.RUNNING, 200), undefined, 'nothing new');
+  const failed = report(running, TaskState.FAILED, 300)!;
+  assert.deepEqual(failed.status?.runningSince, at(100));
+  assert.deepEqual(failed.status?.appliedAt, at(300));
+  assert.equal(report(starting, TaskState.FAILED, 300)?.status?.runningSince, undefined);
 });

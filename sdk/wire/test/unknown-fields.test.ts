@@ -81,8 +81,8 @@ describe('unknown fields', () => {
   });
 
   it('survive repeated, in order', () => {
-    const writer = new FastWriter().tag(1000, 2).string('a').tag(1000, 2).string('');
-    const bytes = writer.tag(1000, 2).string('b').finish();
+    const writer = new FastWriter().tag(2000, 2).string('a').tag(2000, 2).string('');
+    const bytes = writer.tag(2000, 2).string('b').finish();
     assert.equal(hex(Task, Task.decode(bytes)), bytes.toString('hex'));
   });
 

@@ -196,6 +196,17 @@ export interface Task {
   readonly assignedGenericResources: readonly GenericResource[];
   readonly jobIteration: Version | undefined;
   readonly volumes: readonly VolumeAttachment[];
+  /** Ours. Set where the task replaces one that kept failing; never changes. */
+  readonly restartBackoff: RestartBackoff | undefined;
+  readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
+}
+
+/** Ours. How a task that replaces one that keeps failing is held back. */
+export interface RestartBackoff {
+  /** Tasks of this slot and spec version that failed in a row before this one. */
+  readonly failures: number;
+  /** The task is not started before this instant. */
+  readonly startAfter: Timestamp | undefined;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -1830,6 +1841,7 @@ function createBaseTask(): Task {
     assignedGenericResources: [],
     jobIteration: undefined,
     volumes: [],
+    restartBackoff: undefined,
   };
 }
 
@@ -1888,6 +1900,9 @@ export const Task: MessageFns<Task> = {
     }
     for (const v of message.volumes) {
       VolumeAttachment.encode(v!, writer.uint32(138).fork()).join();
+    }
+    if (message.restartBackoff !== undefined) {
+      RestartBackoff.encode(message.restartBackoff, writer.uint32(8002).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2043,6 +2058,14 @@ export const Task: MessageFns<Task> = {
           message.volumes.push(VolumeAttachment.decode(reader, reader.uint32()));
           continue;
         }
+        case 1000: {
+          if (tag !== 8002) {
+            break;
+          }
+
+          message.restartBackoff = RestartBackoff.decode(reader, reader.uint32());
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -2087,6 +2110,78 @@ export const Task: MessageFns<Task> = {
       ? Version.fromPartial(object.jobIteration)
       : undefined;
     message.volumes = object.volumes?.map((e) => VolumeAttachment.fromPartial(e)) || [];
+    message.restartBackoff = (object.restartBackoff !== undefined && object.restartBackoff !== null)
+      ? RestartBackoff.fromPartial(object.restartBackoff)
+      : undefined;
+    if (object._unknownFields !== undefined) {
+      message._unknownFields = object._unknownFields;
+    }
+    return message;
+  },
+};
+
+function createBaseRestartBackoff(): RestartBackoff {
+  return { failures: 0, startAfter: undefined };
+}
+
+export const RestartBackoff: MessageFns<RestartBackoff> = {
+  encode(message: RestartBackoff, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.failures !== 0) {
+      writer.uint32(8).uint32(message.failures);
+    }
+    if (message.startAfter !== undefined) {
+      Timestamp.encode(message.startAfter, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestartBackoff {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const outer = reader.enter(length);
+    const message = createBaseRestartBackoff() as any;
+    while (reader.pos < reader.end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1: {
+          if (tag !== 8) {
+            break;
+          }
+
+          message.failures = reader.uint32();
+          continue;
+        }
+        case 2: {
+          if (tag !== 18) {
+            break;
+          }
+
+          message.startAfter = Timestamp.decode(reader, reader.uint32());
+          continue;
+        }
+      }
+      reader.keep(message, tag);
+    }
+    reader.leave(outer);
+    return message;
+  },
+
+  create(base?: DeepPartial<RestartBackoff>): RestartBackoff {
+    return RestartBackoff.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestartBackoff>): RestartBackoff {
+    const message = createBaseRestartBackoff() as any;
+    message.failures = object.failures ?? 0;
+    message.startAfter = (object.startAfter !== undefined && object.startAfter !== null)
+      ? Timestamp.fromPartial(object.startAfter)
+      : undefined;
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
     }

@@ -651,7 +651,15 @@ export interface TaskStatus {
   readonly runtimeStatus: { readonly $case: "container"; readonly value: ContainerStatus } | undefined;
   readonly portStatus: PortStatus | undefined;
   readonly appliedBy: string;
-  readonly appliedAt: Timestamp | undefined;
+  readonly appliedAt:
+    | Timestamp
+    | undefined;
+  /** Ours. When the task was first seen RUNNING, by the leader's clock; kept in all later statuses. */
+  readonly runningSince:
+    | Timestamp
+    | undefined;
+  /** Ours. The task is to stop, gets no new connections, and is left to finish the old ones until then. */
+  readonly drainUntil: Timestamp | undefined;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -6727,6 +6735,8 @@ function createBaseTaskStatus(): TaskStatus {
     portStatus: undefined,
     appliedBy: "",
     appliedAt: undefined,
+    runningSince: undefined,
+    drainUntil: undefined,
   };
 }
 
@@ -6757,6 +6767,12 @@ export const TaskStatus: MessageFns<TaskStatus> = {
     }
     if (message.appliedAt !== undefined) {
       Timestamp.encode(message.appliedAt, writer.uint32(66).fork()).join();
+    }
+    if (message.runningSince !== undefined) {
+      Timestamp.encode(message.runningSince, writer.uint32(8002).fork()).join();
+    }
+    if (message.drainUntil !== undefined) {
+      Timestamp.encode(message.drainUntil, writer.uint32(8010).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -6840,6 +6856,22 @@ export const TaskStatus: MessageFns<TaskStatus> = {
           message.appliedAt = Timestamp.decode(reader, reader.uint32());
           continue;
         }
+        case 1000: {
+          if (tag !== 8002) {
+            break;
+          }
+
+          message.runningSince = Timestamp.decode(reader, reader.uint32());
+          continue;
+        }
+        case 1001: {
+          if (tag !== 8010) {
+            break;
+          }
+
+          message.drainUntil = Timestamp.decode(reader, reader.uint32());
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -6875,6 +6907,12 @@ export const TaskStatus: MessageFns<TaskStatus> = {
     message.appliedBy = object.appliedBy ?? "";
     message.appliedAt = (object.appliedAt !== undefined && object.appliedAt !== null)
       ? Timestamp.fromPartial(object.appliedAt)
+      : undefined;
+    message.runningSince = (object.runningSince !== undefined && object.runningSince !== null)
+      ? Timestamp.fromPartial(object.runningSince)
+      : undefined;
+    message.drainUntil = (object.drainUntil !== undefined && object.drainUntil !== null)
+      ? Timestamp.fromPartial(object.drainUntil)
       : undefined;
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
