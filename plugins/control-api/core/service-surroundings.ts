@@ -1,5 +1,6 @@
 /** What a service spec asks of the rest of the cluster: free ports, networks, secrets and configs that exist. */
 import type { View } from '@swarmkit/sdk/contracts/store';
+import { noRoomFor } from '@swarmkit/sdk/model/update-room';
 import type { Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { type PortConfig, PortConfig_PublishMode } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -57,6 +58,15 @@ export function checkPortsFree(view: View, spec: ServiceSpec, serviceId: string 
 const portKey = (port: PortConfig): string => `${port.protocol}/${port.publishedPort}`;
 
 const isHost = (port: PortConfig): boolean => port.publishMode === PortConfig_PublishMode.HOST;
+
+/** An update that could never come to an end is refused before it begins; so is a rollback. */
+export function checkUpdateRoom(view: View, spec: ServiceSpec): void {
+  const nodes = view.find('node', { by: 'all' });
+  const update = noRoomFor(spec, spec.update, nodes);
+  if (update !== undefined) throw invalid(`UpdateConfig: ${update}`);
+  const rollback = noRoomFor(spec, spec.rollback, nodes);
+  if (rollback !== undefined) throw invalid(`RollbackConfig: ${rollback}`);
+}
 
 /** References go by id; the names that the user gave are what the message tells. */
 export function checkReferencesExist(view: View, spec: ServiceSpec): void {

@@ -17,6 +17,7 @@ import {
   checkNoIngressAttachment,
   checkPortsFree,
   checkReferencesExist,
+  checkUpdateRoom,
 } from './service-surroundings.js';
 import { validateService } from './validate-service.js';
 import { atVersion, createNamed, remove, update, type WriteContext } from './write-context.js';
@@ -27,6 +28,7 @@ export function createService(context: WriteContext, { spec }: CreateServiceRequ
   checkPortsFree(context.draft, spec, undefined);
   checkIngressPresent(context.draft, spec);
   checkReferencesExist(context.draft, spec);
+  checkUpdateRoom(context.draft, spec);
   const service = Service.create({ id: context.id(), spec, specVersion: { index: 0n } });
   const jobStatus = isJob(service)
     ? { jobIteration: { index: 0n }, lastExecution: timestampFromMs(context.now) }
@@ -56,6 +58,8 @@ export function updateService(context: WriteContext, request: UpdateServiceReque
       ? rolledBack(old, context.now)
       : respecified(old, spec, serviceVersion);
   checkIngressPresent(draft, changed.spec);
+  // The way back to what was there before stays open.
+  if (rollback !== UpdateServiceRequest_Rollback.PREVIOUS) checkUpdateRoom(draft, spec);
   return update(
     context,
     'service',

@@ -1,7 +1,8 @@
 /** What can be said of a service spec by itself, checked in SwarmKit's order: the first error is the answer. */
 import { parseConstraints } from '@swarmkit/sdk/model/constraint';
+import { labelProblem } from '@swarmkit/sdk/model/service-label';
 import { type ServiceSpec, TaskSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
-import { missingArgument } from './refusals.js';
+import { invalid, missingArgument } from './refusals.js';
 import { validateAnnotations } from './validate/annotations.js';
 import { validateEndpoint } from './validate/endpoint.js';
 import { validateMode } from './validate/mode.js';
@@ -17,6 +18,8 @@ export function validateService(spec: ServiceSpec | undefined): asserts spec is 
   validateMode(spec);
   validateUpdateConfig(spec.update);
   validateEndpoint(spec.endpoint);
+  const label = labelProblem(spec.annotations);
+  if (label !== undefined) throw invalid(label);
 }
 
 function validateTask(task: TaskSpec): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { durationFromMs, timestampFromMs } from '@swarmkit/sdk/model/time';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
-import { aNetwork, aService, aTaskOf, type Partially } from '@swarmkit/sdk/testkit/fixtures';
+import { aNetwork, aNode, aService, aTaskOf, type Partially } from '@swarmkit/sdk/testkit/fixtures';
 import { UpdateServiceRequest_Rollback } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { type Service, Config, Secret } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
@@ -483,4 +483,54 @@ test('statuses: counts by mode; unknown services have none', async () => {
       ['j', 2n, 1n, 1n],
     ],
   );
+});
+
+// What can never be updated
+
+const hostPort = {
+  endpoint: { ports: [{ publishedPort: 80, publishMode: 1, protocol: 0, targetPort: 80 }] },
+};
+const replicated = (replicas: bigint): Partially<ServiceSpec> => ({
+  mode: { $case: 'replicated', value: { replicas } },
+});
+
+test('start-first where there is no room for one more task is refused, with the reason', async () => {
+  api.store.seed({ node: [aNode(), aNode()] });
+  const refuse = (overrides: Partially<ServiceSpec>, message: string) =>
+    api.refused('createService', { spec: aSpec(overrides) }, 'invalid-argument', message);
+  await refuse(
+    { ...hostPort, ...replicated(2n), update: { order: 1 } },
+    'UpdateConfig: start-first needs room for 3 tasks, but host port 80 can be used once on a node, and there are 2 nodes for them',
+  );
+  const twoANode = { task: { ...aSpec().task, placement: { maxReplicas: 2n } } };
+  await refuse(
+    { ...twoANode, ...replicated(4n), rollback: { order: 1 } },
+    'RollbackConfig: start-first needs room for 5 tasks, but a node takes at most 2 (max replicas per node), and there are 2 nodes for them',
+  );
+  const service = await created({ ...hostPort, ...replicated(1n), update: { order: 1 } });
+  await api.refused(
+    'updateService',
+    {
+      serviceId: service.id,
+      serviceVersion: version(service),
+      spec: { ...service.spec!, mode: { $case: 'replicated', value: { replicas: 2n } } },
+    },
+    'invalid-argument',
+    'UpdateConfig: start-first needs room for 3 tasks, but host port 80 can be used once on a node, and there are 2 nodes for them',
+  );
+});
+
+test('labels of ours are checked', async () => {
+  const labelled = (labels: Record<string, string>) => ({ annotations: { name: 'x', labels } });
+  const refuse = (labels: Record<string, string>, message: string) =>
+    api.refused('createService', { spec: aSpec(labelled(labels)) }, 'invalid-argument', message);
+  await refuse(
+    { 'swarmkit.update.progress-deadline': '5 minutes' },
+    'label swarmkit.update.progress-deadline: "5 minutes" is no time span such as 90s, 1m30s or 500ms',
+  );
+  await refuse(
+    { 'swarmkit.restart.backoff': 'false' },
+    'label swarmkit.restart.backoff: "false" is neither on nor off',
+  );
+  await created(labelled({ 'swarmkit.stop.drain-delay': '1m0.5s' }));
 });
