@@ -13,7 +13,7 @@ import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/object
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { isPaused, isUsable } from './node-fitness.js';
 import { earliestLetGoAt } from './restart.js';
-import { isUpdating } from './update-status.js';
+import { isUpdating } from './update-machine.js';
 import type { World } from './world.js';
 
 /** Ids, also of services that are gone but left tasks. In id order, so that plans do not depend on chance. */

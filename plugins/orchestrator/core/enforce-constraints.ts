@@ -16,7 +16,7 @@ import type { Node, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { NodeStock } from './node-stock.js';
-import { isPausedUpdate, isUpdating } from './update-status.js';
+import { isPausedUpdate, isUpdating } from './update-machine.js';
 
 export function enforceConstraints({ draft, now, dirty }: TurnInput): TurnResult {
   const ids = dirty.everything

@@ -15,7 +15,7 @@ import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/object
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { mayRestart } from './restart-policy.js';
 import { byAge, type Slot, type SlotName } from './slot.js';
-import { isRollback } from './update-status.js';
+import { type Event, isRollback, next } from './update-machine.js';
 import type { World } from './world.js';
 
 interface OpenSlot extends Slot {
@@ -132,8 +132,12 @@ export class SlotTable {
     this.open.delete(keyOf(slot.name));
   }
 
-  updateService(change: Partial<Service>): void {
+  /** False where the event does nothing to an update in this state. */
+  moveUpdate(event: Event): boolean {
+    const change = next(this.current, event, this.world.now);
+    if (change === undefined) return false;
     this.current = this.world.draft.update('service', { ...this.current, ...change });
+    return true;
   }
 
   private openAt(name: SlotName): OpenSlot {

@@ -6,9 +6,9 @@ import { UpdateConfig_FailureAction } from '@swarmkit/sdk/wire/gen/swarmkit/type
 import { isUsable } from './node-fitness.js';
 import type { Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
+import { isUpdating } from './update-machine.js';
 import { type UpdatePolicy, updatePolicy } from './update-policy.js';
 import { hasFailed, progressOf } from './update-progress.js';
-import { isRollback, isUpdating, pausedBy, rolledBackBy } from './update-status.js';
 
 /** True where the service was changed, and has to be looked at anew. */
 export function stopForFailures(table: SlotTable): boolean {
@@ -17,14 +17,10 @@ export function stopForFailures(table: SlotTable): boolean {
   if (policy.failureAction === UpdateConfig_FailureAction.CONTINUE) return false;
   const taskId = tooManyFailures(table, policy);
   if (taskId === undefined) return false;
-  const { now } = table.world;
-  // The way back is taken once: a rollback that fails too, or has nowhere to go, waits for a person.
-  const back =
-    policy.failureAction === UpdateConfig_FailureAction.ROLLBACK && !isRollback(table.service)
-      ? rolledBackBy(table.service, taskId, now)
-      : undefined;
-  table.updateService(back ?? { updateStatus: pausedBy(table.service, taskId, now) });
-  return true;
+  const forGood =
+    policy.failureAction === UpdateConfig_FailureAction.ROLLBACK &&
+    table.service.previousSpec !== undefined;
+  return table.moveUpdate({ type: forGood ? 'failedForGood' : 'failed', taskId });
 }
 
 /** The id of the task that broke the ratio; undefined while it holds. */

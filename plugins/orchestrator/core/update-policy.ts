@@ -1,11 +1,13 @@
 /** How a service wants to be updated, or rolled back, with SwarmKit's defaults filled in. */
+import { PROGRESS_DEADLINE_LABEL, spanLabel } from '@swarmkit/sdk/model/service-label';
 import { durationToMs } from '@swarmkit/sdk/model/time';
 import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import {
+  type UpdateConfig,
   UpdateConfig_FailureAction,
   UpdateConfig_UpdateOrder,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { isRollback } from './update-status.js';
+import { isRollback } from './update-machine.js';
 
 export interface UpdatePolicy {
   /** Slots under way at a time; infinite for "all at once". */
@@ -18,12 +20,18 @@ export interface UpdatePolicy {
   /** Failures over slots to update; what exceeds it triggers the action. */
   readonly maxFailureRatio: number;
   readonly order: UpdateConfig_UpdateOrder;
+  /** A new task that does not run after this span stops the update. */
+  readonly progressDeadlineMs: number | undefined;
 }
 
 const DEFAULT_MONITOR_MS = 5000;
 
+/** What is in force now: the service's word on updates, or on rollbacks. */
+export const updateConfig = (service: Service): UpdateConfig | undefined =>
+  isRollback(service) ? service.spec?.rollback : service.spec?.update;
+
 export function updatePolicy(service: Service): UpdatePolicy {
-  const config = isRollback(service) ? service.spec?.rollback : service.spec?.update;
+  const config = updateConfig(service);
   return {
     parallelism: Number(config?.parallelism ?? 1n) || Number.POSITIVE_INFINITY,
     delayMs: Math.max(0, durationToMs(config?.delay) ?? 0),
@@ -31,5 +39,6 @@ export function updatePolicy(service: Service): UpdatePolicy {
     failureAction: config?.failureAction ?? UpdateConfig_FailureAction.PAUSE,
     maxFailureRatio: config?.maxFailureRatio ?? 0,
     order: config?.order ?? UpdateConfig_UpdateOrder.STOP_FIRST,
+    progressDeadlineMs: spanLabel(service.spec?.annotations, PROGRESS_DEADLINE_LABEL),
   };
 }

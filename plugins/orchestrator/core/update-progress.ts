@@ -50,23 +50,17 @@ const attemptOf = (table: SlotTable, task: Task): Attempt => ({
 const isOfThisUpdate = (table: SlotTable, task: Task): boolean =>
   createdAt(task, table.world.now) >= startOfUpdate(table);
 
-const startOfUpdate = (table: SlotTable): number =>
+export const startOfUpdate = (table: SlotTable): number =>
   timestampToMs(table.service.updateStatus?.startedAt) ?? Number.POSITIVE_INFINITY;
 
 function settledAt(table: SlotTable, task: Task): number | undefined {
   if (observedState(task) < TaskState.RUNNING && table.isLive(task)) return undefined;
+  const at = timestampToMs(task.status?.runningSince ?? taskTime(task)) ?? 0;
   // Not in the future, see `endOf`.
-  return endOf(timestampToMs(taskTime(task)) ?? 0, 0, table.world.now);
+  return endOf(at, 0, table.world.now);
 }
 
-/**
- * An image may take this long to be pulled and started. When the task began to run is no longer in the
- * store once it has ended, so what ends within this span and the monitor period after its creation
- * counts: we may watch a task longer than asked, but not shorter.
- */
-const START_ALLOWANCE_MS = 300_000;
-
-/** It ended on its own while this update watched it. */
+/** It ended on its own before it was ever seen running, or within the monitor period after that. */
 export function hasFailed(
   table: SlotTable,
   { task, ofThisUpdate }: Attempt,
@@ -74,15 +68,10 @@ export function hasFailed(
 ): boolean {
   if (!ofThisUpdate || !endedByItself(task)) return false;
   const endedAt = timestampToMs(taskTime(task)) ?? 0;
-  if (endedAt <= startOfUpdate(table)) return false;
-  switch (observedState(task)) {
-    case TaskState.ORPHANED:
-      return false;
-    case TaskState.REJECTED:
-      return true;
-    default:
-      return endedAt - createdAt(task, table.world.now) <= START_ALLOWANCE_MS + monitorMs;
-  }
+  // Its node was lost: that says nothing about the new spec.
+  if (endedAt <= startOfUpdate(table) || observedState(task) === TaskState.ORPHANED) return false;
+  const runningSince = timestampToMs(task.status?.runningSince);
+  return runningSince === undefined || endedAt - runningSince <= monitorMs;
 }
 
 /** How many tasks the reaper leaves in a slot; with one at most, the task before is forgotten at once. */

@@ -5,13 +5,14 @@
  * where the old one was. What stops it half way is in `update-failure`.
  */
 import { observedState } from '@swarmkit/sdk/model/task';
+import { noRoomFor } from '@swarmkit/sdk/model/update-room';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState, UpdateConfig_UpdateOrder } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import type { Slot } from './slot.js';
+import { createdAt, type Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
-import { type UpdatePolicy, updatePolicy } from './update-policy.js';
-import { progressOf, type SlotProgress } from './update-progress.js';
-import { finished, isPausedUpdate, isUpdating, started } from './update-status.js';
+import { isPausedUpdate, isUpdating } from './update-machine.js';
+import { type UpdatePolicy, updateConfig, updatePolicy } from './update-policy.js';
+import { progressOf, type SlotProgress, startOfUpdate } from './update-progress.js';
 import { endOf } from './world.js';
 
 /** `slots` are those that should be up to date. */
@@ -24,11 +25,52 @@ export function update(table: SlotTable, slots: readonly Slot[]): void {
   const progress = () => slots.map((slot) => progressOf(table, slot));
   if (!isUpdating(table.service)) {
     if (!progress().some((each) => each.outdated)) return;
-    table.updateService({ updateStatus: started(table.world.now) });
+    table.moveUpdate({ type: 'outdated' });
   }
+  if (isBlocked(table, policy, progress())) return;
   startNext(table, policy, progress());
+  // Once more: what was just made has a deadline too.
+  if (isBlocked(table, policy, progress())) return;
   finishWhenWatched(table, policy, progress());
 }
+
+/** True where it was stopped: it can never arrive, or has taken longer than its service allows. */
+function isBlocked(
+  table: SlotTable,
+  policy: UpdatePolicy,
+  progress: readonly SlotProgress[],
+): boolean {
+  const underWay = progress.flatMap(({ attempt }) =>
+    attempt !== undefined && attempt.settledAt === undefined ? [attempt.task] : [],
+  );
+  if (underWay.length === 0 && !progress.some((each) => each.outdated)) return false;
+  const { service, world } = table;
+  const noRoom = service.spec && noRoomFor(service.spec, updateConfig(service), world.nodes);
+  const why = noRoom ?? whyLate(table, policy, underWay);
+  return why !== undefined && table.moveUpdate({ type: 'blocked', why });
+}
+
+function whyLate(
+  table: SlotTable,
+  { progressDeadlineMs }: UpdatePolicy,
+  underWay: readonly Task[],
+): string | undefined {
+  if (progressDeadlineMs === undefined) return undefined;
+  const { now } = table.world;
+  for (const task of underWay) {
+    // A task that an earlier update left gets its whole time again.
+    const from = Math.max(createdAt(task, now), Math.min(startOfUpdate(table), now));
+    const until = endOf(from, progressDeadlineMs, now);
+    if (until > now) table.world.wakeAt(until);
+    else return `task ${task.id} does not run after ${progressDeadlineMs / 1000} s${whyNot(task)}`;
+  }
+  return undefined;
+}
+
+const whyNot = ({ status }: Task): string => {
+  const why = status?.err || status?.message;
+  return why ? ` (${why})` : '';
+};
 
 /**
  * Leaves one task in a slot that has an up to date one: the furthest. Start-first keeps the old ones
@@ -105,11 +147,15 @@ function finishWhenWatched(
     if (outdated) return;
     if (attempt === undefined) continue;
     if (attempt.settledAt === undefined) return;
-    watchedUntil = Math.max(watchedUntil, endOf(attempt.settledAt, policy.monitorMs, now));
+    watchedUntil = Math.max(watchedUntil, endOf(attempt.settledAt, watchMs(policy), now));
   }
   if (watchedUntil > now) table.world.wakeAt(watchedUntil);
-  else table.updateService({ updateStatus: finished(table.service, now) });
+  else table.moveUpdate({ type: 'done' });
 }
+
+/** As in SwarmKit, not shorter than the rest after a slot. */
+const watchMs = ({ delayMs, monitorMs }: UpdatePolicy): number =>
+  delayMs >= monitorMs ? delayMs + 1000 : monitorMs;
 
 const runs = (table: SlotTable, slot: Slot): boolean =>
   table.live(slot).some((task) => observedState(task) === TaskState.RUNNING);

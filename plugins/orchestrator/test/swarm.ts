@@ -202,7 +202,9 @@ export class Swarm {
     this.write((draft) => {
       const task = draft.get('task', taskId)!;
       const at = timestampFromMs(this.now);
-      const status = { ...task.status!, state, timestamp: at, appliedAt: at };
+      const runningSince =
+        task.status!.runningSince ?? (state === TaskState.RUNNING ? at : undefined);
+      const status = { ...task.status!, state, timestamp: at, appliedAt: at, runningSince };
       draft.update('task', { ...task, ...change, status });
     });
   }

@@ -541,3 +541,127 @@ test('a history that keeps nothing does not make the update hasty', () => {
   assert.equal(made(swarm).length, 1, 'the new one does not run yet');
   assert.equal(runningOld(swarm), 2);
 });
+
+test('failure: the monitor period begins when the task is seen running, be its start long or short', () => {
+  const outcome = (startsAfterMs: number, runsForMs: number): string => {
+    const swarm = running({ monitor: durationFromMs(2000) }, { count: 2 });
+    begin(swarm);
+    const [task] = made(swarm);
+    swarm.observe(task!.id, TaskState.PREPARING, { nodeId: 'a' });
+    swarm.advance(startsAfterMs);
+    swarm.observe(task!.id, TaskState.RUNNING);
+    swarm.advance(runsForMs);
+    swarm.fail(task!);
+    swarm.run();
+    return swarm.updateState('web');
+  };
+  assert.equal(outcome(1_200_000, 2000), 'PAUSED', 'twenty minutes to start, two seconds to fail');
+  assert.equal(outcome(10, 2001), 'UPDATING', 'it ran longer than it was watched');
+});
+
+test('failure: what never ran counts, however long it took to fail', () => {
+  const swarm = running({}, { count: 2 });
+  begin(swarm);
+  const [task] = made(swarm);
+  swarm.observe(task!.id, TaskState.PREPARING, { nodeId: 'a' });
+  swarm.advance(3_600_000);
+  swarm.observe(task!.id, TaskState.REJECTED);
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+});
+
+const withLabel = (label: string, value: string): Partially<ServiceSpec> => ({
+  annotations: { labels: { [label]: value } },
+});
+const DEADLINE = 'swarmkit.update.progress-deadline';
+
+test('progress deadline: a new task that does not run pauses the update and tells why; the next begins anew', () => {
+  const swarm = running({}, { count: 2, ...withLabel(DEADLINE, '90s') });
+  begin(swarm);
+  const [task] = made(swarm);
+  swarm.write((draft) => {
+    const waiting = draft.get('task', task!.id)!;
+    const status = { ...waiting.status!, err: 'no suitable node (1 node not available)' };
+    draft.update('task', { ...waiting, status });
+  });
+  const { startedAt } = swarm.service('web').updateStatus!;
+  swarm.advance(89_998);
+  swarm.changeLeader();
+  assert.equal(swarm.run().wakeAt, swarm.now + 1);
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+  swarm.advance(1);
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+  assert.deepEqual(swarm.service('web').updateStatus, {
+    state: UpdateStatus_UpdateState.PAUSED,
+    startedAt,
+    completedAt: undefined,
+    message: `update paused: task ${task!.id} does not run after 90 s (no suitable node (1 node not available))`,
+  });
+  swarm.advance(3_600_000);
+  assert.equal(made(swarm).length, 1, 'paused');
+  // The same task spec once more: the task that waits gets its time again.
+  swarm.updateService('web', (spec) => ({ ...spec, update: { ...spec.update!, parallelism: 2n } }));
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+  swarm.settle();
+  swarm.advance(MONITOR_MS);
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+});
+
+test('progress deadline: it holds for a rollback too, and what runs in time meets it', () => {
+  const swarm = running({}, { count: 1, ...withLabel(DEADLINE, '10s') });
+  begin(swarm);
+  swarm.settle();
+  swarm.advance(60_000);
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+  swarm.write((draft) => {
+    const service = draft.get('service', 'web')!;
+    draft.update('service', {
+      ...service,
+      spec: service.previousSpec,
+      specVersion: service.previousSpecVersion,
+      previousSpec: service.spec,
+      previousSpecVersion: service.specVersion,
+      updateStatus: {
+        state: UpdateStatus_UpdateState.ROLLBACK_STARTED,
+        startedAt: timestampFromMs(swarm.now),
+        completedAt: undefined,
+        message: 'manually requested rollback',
+      },
+    });
+  });
+  swarm.run();
+  swarm.advance(10_000);
+  assert.equal(swarm.updateState('web'), 'ROLLBACK_PAUSED');
+  assert.match(
+    swarm.service('web').updateStatus!.message,
+    /^rollback paused: task \w+ does not run/,
+  );
+});
+
+test('an update that can never end, from a spec that nobody checked, pauses before it touches anything', () => {
+  const swarm = running(
+    { order: Order.START_FIRST },
+    {
+      count: 2,
+      endpoint: { ports: [{ publishedPort: 80, publishMode: 1, protocol: 0, targetPort: 80 }] },
+    },
+  );
+  begin(swarm);
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+  assert.equal(
+    swarm.service('web').updateStatus?.message,
+    'update paused: start-first needs room for 3 tasks, but host port 80 can be used once on a node, and there are 2 nodes for them',
+  );
+  assert.equal(made(swarm).length, 0);
+});
+
+test('a delay as long as the monitor period: the last tasks are watched a second longer than the delay', () => {
+  const swarm = running({ delay: durationFromMs(MONITOR_MS) }, { count: 1 });
+  begin(swarm);
+  swarm.settle();
+  swarm.advance(MONITOR_MS + 999);
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+  swarm.advance(1);
+  assert.equal(swarm.updateState('web'), 'COMPLETED');
+});
