@@ -14,7 +14,7 @@ const only = new Set(words.filter((word) => word === 'unit' || word === 'real'))
 const patterns = words.filter((word) => !only.has(word));
 
 installPackages();
-const missing = engines(['containerd', 'runc', 'busybox', 'dockerd', 'protoc', 'openssl']);
+const missing = engines(['containerd', 'runc', 'busybox', 'dockerd', 'protoc', 'openssl', 'ip']);
 if (missing.length > 0) {
   const sentence = `Not installed and not installable here: ${missing.join(', ')}. Tests that need them are skipped.`;
   console.log(sentence);
@@ -31,7 +31,8 @@ if (files.length === 0) {
   process.exit(1);
 }
 const isReal = (file) =>
-  file.includes(`${path.sep}real${path.sep}`) || file.endsWith('.real.test.js');
+  ['real', 'interop'].some((room) => file.includes(`${path.sep}${room}${path.sep}`)) ||
+  file.endsWith('.real.test.js');
 const phases = [
   // Real engines share two cores and are measured by deadlines: one file at a time.
   { name: 'unit', files: files.filter((file) => !isReal(file)), concurrency: 2 },

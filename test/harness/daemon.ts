@@ -3,6 +3,7 @@ import { createConnection } from 'node:net';
 import path from 'node:path';
 import { root } from '../house/source-files.js';
 import type { Cleanup } from './cleanup.js';
+import type { LanHost } from './lan.js';
 import { until } from './until.js';
 
 /** One swarmd process under test: started, killed and started again on the same folder. */
@@ -20,6 +21,8 @@ export interface DaemonOptions {
   readonly containerdAddr?: string;
   readonly engineAddr?: string;
   readonly args?: readonly string[];
+  /** Where it runs; default: here. */
+  readonly host?: LanHost;
 }
 
 export class Daemon {
@@ -72,7 +75,12 @@ export class Daemon {
 
   /** Starts the process; does not wait for it to serve. */
   spawn(): void {
-    const child = spawn(process.execPath, this.words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command = '', ...words] = [
+      ...(this.options.host?.enter ?? []),
+      process.execPath,
+      ...this.words,
+    ];
+    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (bytes: Buffer): void => {
       this.text += bytes.toString();
     };

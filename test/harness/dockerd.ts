@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import Docker from 'dockerode';
 import type { Cleanup } from './cleanup.js';
+import type { LanHost } from './lan.js';
 import { until } from './until.js';
 
 /**
@@ -16,6 +17,12 @@ export interface DockerPeer {
   readonly socket: string;
   readonly netns: string;
   readonly version: string;
+  /** Everything it has written to its log. */
+  log(): string;
+  /** Its containers end with it. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Again, on the same data. */
+  start(): Promise<void>;
 }
 
 /** Why dockerd cannot run here, as half a sentence; undefined when it can. */
@@ -32,14 +39,20 @@ const environment = (): NodeJS.ProcessEnv => ({
   PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`,
 });
 
-export async function startDockerd(cleanup: Cleanup, name = 'peer'): Promise<DockerPeer> {
+export interface DockerdOptions {
+  /** Where it lives; default: a namespace of its own without a way out. */
+  readonly host?: LanHost;
+  /** Words of its command line, such as `--label=a=b`. */
+  readonly args?: readonly string[];
+}
+
+export async function startDockerd(
+  cleanup: Cleanup,
+  name = 'peer',
+  { host, args = [] }: DockerdOptions = {},
+): Promise<DockerPeer> {
   const dir = cleanup.folder('swk-d-');
-  const netns = `swk-${process.pid}-${name}`;
-  run('ip', 'netns', 'add', netns);
-  cleanup.add(`network namespace ${netns}`, () => {
-    spawnSync('ip', ['netns', 'del', netns]);
-  });
-  run('ip', '-n', netns, 'link', 'set', 'lo', 'up');
+  const netns = host?.netns ?? ownNamespace(cleanup, name);
   const socket = path.join(dir, 'docker.sock');
   writeFileSync(path.join(dir, 'resolv.conf'), 'nameserver 127.0.0.1\n');
   mkdirSync(path.join(dir, 'data'));
@@ -49,31 +62,66 @@ export async function startDockerd(cleanup: Cleanup, name = 'peer'): Promise<Doc
     'mount -t tmpfs tmpfs /run',
     `mount --bind ${dir}/resolv.conf "$(readlink -f /etc/resolv.conf)"`,
     `hostname ${name}`,
-    `exec dockerd -H unix://${socket} --data-root ${dir}/data --exec-root ${dir}/exec --pidfile ${dir}/dockerd.pid`,
+    `exec dockerd -H unix://${socket} --data-root ${dir}/data --exec-root ${dir}/exec --pidfile ${dir}/dockerd.pid ${args.join(' ')}`,
   ].join(' && ');
-  const child = spawn(
-    'nsenter',
-    [`--net=/run/netns/${netns}`, 'unshare', '-m', '-u', 'sh', '-c', script],
-    {
-      stdio: ['ignore', log, log],
-      detached: true,
-      env: { ...environment(), DOCKER_SERVICE_PREFER_OFFLINE_IMAGE: '1' },
-    },
-  );
-  cleanup.add('dockerd', () => stopDockerd(child, dir));
   const docker = new Docker({ socketPath: socket });
-  const version = await until(
-    'dockerd answers',
-    async () => {
-      if (child.exitCode !== null)
-        throw new Error(
-          `dockerd ended:\n${readFileSync(`${dir}/dockerd.log`, 'utf8').slice(-2000)}`,
-        );
-      return existsSync(socket) && (await docker.version()).Version;
+  const launch = async (): Promise<Launched> => {
+    const child = spawn(
+      'nsenter',
+      [`--net=/run/netns/${netns}`, 'unshare', '-m', '-u', 'sh', '-c', script],
+      {
+        stdio: ['ignore', log, log],
+        detached: true,
+        env: { ...environment(), DOCKER_SERVICE_PREFER_OFFLINE_IMAGE: '1' },
+      },
+    );
+    running = child;
+    const version = await until(
+      'dockerd answers',
+      async () => {
+        if (child.exitCode !== null)
+          throw new Error(
+            `dockerd ended:\n${readFileSync(`${dir}/dockerd.log`, 'utf8').slice(-2000)}`,
+          );
+        return existsSync(socket) && (await docker.version()).Version;
+      },
+      60_000,
+    );
+    return { version };
+  };
+  let running: ChildProcess | undefined;
+  const halt = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> => {
+    if (running !== undefined) await stopDockerd(running, dir, signal);
+    running = undefined;
+    rmSync(socket, { force: true });
+  };
+  cleanup.add('dockerd', () => halt());
+  const { version } = await launch();
+  return {
+    docker,
+    socket,
+    netns,
+    version,
+    log: () => readFileSync(`${dir}/dockerd.log`, 'utf8'),
+    stop: halt,
+    start: async () => {
+      await launch();
     },
-    60_000,
-  );
-  return { docker, socket, netns, version };
+  };
+}
+
+interface Launched {
+  readonly version: string;
+}
+
+function ownNamespace(cleanup: Cleanup, name: string): string {
+  const netns = `swk-${process.pid}-${name}`;
+  run('ip', 'netns', 'add', netns);
+  cleanup.add(`network namespace ${netns}`, () => {
+    spawnSync('ip', ['netns', 'del', netns]);
+  });
+  run('ip', '-n', netns, 'link', 'set', 'lo', 'up');
+  return netns;
 }
 
 /** A single-node swarm; the address is the namespace's own loopback. */
@@ -96,12 +144,16 @@ export async function loadImage(peer: DockerPeer, archive: Buffer): Promise<void
   });
 }
 
-async function stopDockerd(child: ChildProcess, dir: string): Promise<void> {
+async function stopDockerd(
+  child: ChildProcess,
+  dir: string,
+  signal: 'SIGTERM' | 'SIGKILL',
+): Promise<void> {
   const ended = new Promise<void>((resolve) => {
     if (child.exitCode !== null) resolve();
     else child.once('exit', () => resolve());
   });
-  child.kill('SIGTERM');
+  child.kill(signal);
   const forced = setTimeout(() => child.kill('SIGKILL'), 20_000);
   await ended;
   clearTimeout(forced);

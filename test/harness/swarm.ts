@@ -3,6 +3,7 @@ import { isRetryable } from '@swarmkit/sdk/plugin/errors';
 import {
   CreateServiceRequest,
   GetServiceRequest,
+  ListClustersRequest,
   ListNodesRequest,
   ListServicesRequest,
   ListTasksRequest,
@@ -10,7 +11,7 @@ import {
   UpdateNodeRequest,
   UpdateServiceRequest,
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
-import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { Cluster, Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { NodeSpec, ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { NodeStatus_State, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { until } from './until.js';
@@ -41,6 +42,12 @@ export class Swarm {
 
   async nodes(): Promise<readonly Node[]> {
     return (await this.control.listNodes(ListNodesRequest.create(), brief)).nodes;
+  }
+
+  async cluster(): Promise<Cluster> {
+    return defined(
+      (await this.control.listClusters(ListClustersRequest.create(), brief)).clusters[0],
+    );
   }
 
   async updateNode(node: Node, change: (spec: NodeSpec) => NodeSpec): Promise<void> {
