@@ -1,5 +1,6 @@
 import { Consensus } from '@swarmkit/sdk/contracts/consensus';
 import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { Membership } from '@swarmkit/sdk/contracts/membership';
 import { RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { Store } from '@swarmkit/sdk/contracts/store';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
@@ -17,6 +18,7 @@ export const dispatcher = definePlugin({
   version: '0.1.0',
   scope: 'leader',
   requires: [Store, Consensus, RpcServer, NodeIdentity],
+  optional: [Membership],
   policy: 'restart',
 
   start(ctx) {
@@ -30,6 +32,11 @@ export const dispatcher = definePlugin({
     });
     service.start();
     ctx.consume('store.commits', ctx.get(Store).commits$, (commit) => service.onCommit(commit));
+    const membership = ctx.maybe(Membership);
+    if (membership !== undefined)
+      ctx.consume('membership.members', membership.members$, (members) =>
+        service.onMembers(members),
+      );
     const unmount = ctx.get(RpcServer).mount({
       definition: DispatcherService,
       expose: ['control', 'remote'],

@@ -1,4 +1,4 @@
-import type { Consensus } from '@swarmkit/sdk/contracts/consensus';
+import type { Consensus, Member } from '@swarmkit/sdk/contracts/consensus';
 import type { Call } from '@swarmkit/sdk/contracts/rpc';
 import type { Commit, Store, Writer } from '@swarmkit/sdk/contracts/store';
 import { durationFromMs } from '@swarmkit/sdk/model/time';
@@ -6,7 +6,7 @@ import type { Env } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import {
-  AssignmentsMessage,
+  type AssignmentsMessage,
   AssignmentsMessage_Type,
   type HeartbeatResponse,
   type SessionMessage,
@@ -22,15 +22,22 @@ import {
   VolumePublishStatus_State,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { NodeAssignments } from '../core/assignments.js';
+import { EncodedChanges } from '../core/encoded-changes.js';
 import { heartbeatMs, jitteredMs } from '../core/liveness.js';
-import { concernsSession, sessionMessage } from '../core/session-message.js';
+import {
+  isNewsForAll,
+  isNewsOfNode,
+  SessionMessages,
+  sameMembers,
+} from '../core/session-message.js';
 import { checkReporter } from '../core/status-report.js';
 import { NodeRecords } from './node-records.js';
-import { AssignmentStream, type NodeSession } from './node-session.js';
+import type { NodeSession, StreamKind } from './node-session.js';
+import type { NodeStream } from './node-stream.js';
 import { NodeWatch } from './node-watch.js';
 import { Sessions } from './sessions.js';
-import { SignalFlag } from './signal-flag.js';
 import { StatusQueue } from './status-queue.js';
+import { Turns } from './turns.js';
 
 export interface DispatcherOptions {
   readonly env: Env;
@@ -56,6 +63,12 @@ export class Dispatcher {
   private readonly statuses: StatusQueue;
   private readonly records: NodeRecords;
   private readonly watch: NodeWatch;
+  private readonly messages = new SessionMessages();
+  private readonly encoded = new EncodedChanges();
+  /** Streams that have something new to say. */
+  private readonly raise = new Turns<NodeStream>((stream) => stream.raise());
+  private members: readonly Member[] | undefined;
+  private period: number | undefined;
 
   constructor(private readonly options: DispatcherOptions) {
     const { store, env, log, leaderId } = options;
@@ -86,29 +99,35 @@ export class Dispatcher {
     for (const change of commit.changes) {
       switch (change.kind) {
         case 'task':
-          this.sessions.get(change.object.nodeId)?.touch(change.id);
+          this.touch(change.object.nodeId, 'task', change.id);
           if (change.old && change.old.nodeId !== change.object.nodeId)
-            this.sessions.get(change.old.nodeId)?.touch(change.id);
+            this.touch(change.old.nodeId, 'task', change.id);
           break;
         case 'volume':
-          for (const status of [
+          for (const { nodeId } of [
             ...change.object.publishStatus,
             ...(change.old?.publishStatus ?? []),
           ])
-            this.sessions.get(status.nodeId)?.touchVolume(change.id);
+            this.touch(nodeId, 'volume', change.id);
           break;
-        case 'node': {
-          if (change.action === 'remove') this.sessions.drop(change.id);
-          else if (concernsSession(change, change.id)) this.sessions.get(change.id)?.tell();
+        case 'node':
+          if (change.action === 'remove') this.forget(change.id);
+          else if (this.sessions.has(change.id) && isNewsOfNode(change)) this.tell(change.id);
           break;
-        }
         case 'cluster':
-          for (const node of this.sessions.all)
-            if (concernsSession(change, node.nodeId)) node.tell();
+          this.period = undefined;
+          if (isNewsForAll(change)) this.tellAll();
           break;
         default:
       }
     }
+  }
+
+  /** The group of managers is another one, or only reached in another way. */
+  onMembers(members: readonly Member[]): void {
+    const before = this.members;
+    this.members = members;
+    if (before === undefined || !sameMembers(before, members)) this.tellAll();
   }
 
   async session(
@@ -118,24 +137,20 @@ export class Dispatcher {
     send: (message: SessionMessage) => Promise<void>,
   ): Promise<void> {
     const node = await this.register(call, description, sessionId);
-    const flag = new SignalFlag();
-    const ended = node.ended.signal;
-    const signal = AbortSignal.any([call.signal, ended]);
     const { store, consensus } = this.options;
-    node.news.add(flag);
-    try {
-      do await send(sessionMessage(store.view(), consensus.members(), node.nodeId, node.sessionId));
-      while (await flag.wait(signal));
-    } finally {
-      node.news.delete(flag);
-    }
-    if (ended.aborted) throw mustDisconnect();
+    const { nodeId, sessionId: mine } = node;
+    await this.streaming(call, node, 'news', async (stream) => {
+      do {
+        const message = this.messages.message(store.view(), consensus.members(), nodeId, mine);
+        if (!(await stream.sent(send(message)))) return;
+      } while (await stream.raised());
+    });
   }
 
   heartbeat(nodeId: string, sessionId: string): HeartbeatResponse {
     const node = this.sessions.check(nodeId, sessionId);
     const period = jitteredMs(this.periodMs(), this.options.env.random.next());
-    this.watch.expectBeat(node, period);
+    this.watch.expectBeat(node.nodeId, period);
     return { period: durationFromMs(period) };
   }
 
@@ -146,38 +161,29 @@ export class Dispatcher {
     send: (message: AssignmentsMessage) => Promise<void>,
   ): Promise<void> {
     const node = this.sessions.check(call.peer.nodeId, sessionId);
-    const signal = AbortSignal.any([call.signal, node.ended.signal]);
-    const ended = node.ended.signal;
     const known = new NodeAssignments(node.nodeId);
-    const stream = new AssignmentStream();
-    node.streams.add(stream);
-    try {
-      const view = this.options.store.view();
+    const view = this.options.store.view();
+    await this.streaming(call, node, 'assignments', async (stream) => {
       let sequence = 1;
-      await send(
-        AssignmentsMessage.create({
-          type: AssignmentsMessage_Type.COMPLETE,
-          resultsIn: String(sequence),
-          changes: known.complete(view),
-        }),
-      );
-      while (await stream.flag.wait(signal)) {
+      const head = {
+        type: AssignmentsMessage_Type.COMPLETE,
+        appliesTo: '',
+        resultsIn: String(sequence),
+      };
+      const whole = this.encoded.message(head, known.complete(view));
+      if (!(await stream.sent(send(whole)))) return;
+      while (await stream.raised()) {
         const { tasks, volumes } = stream.take();
         const changes = known.increment(view, tasks, volumes);
         if (changes.length === 0) continue;
-        await send(
-          AssignmentsMessage.create({
-            type: AssignmentsMessage_Type.INCREMENTAL,
-            appliesTo: String(sequence),
-            resultsIn: String(++sequence),
-            changes,
-          }),
-        );
+        const head = {
+          type: AssignmentsMessage_Type.INCREMENTAL,
+          appliesTo: String(sequence),
+          resultsIn: String(++sequence),
+        };
+        if (!(await stream.sent(send(this.encoded.message(head, changes))))) return;
       }
-    } finally {
-      node.streams.delete(stream);
-    }
-    if (ended.aborted) throw mustDisconnect();
+    });
   }
 
   /** The older form of assignments: the whole list of tasks at every change. */
@@ -187,22 +193,16 @@ export class Dispatcher {
     send: (message: TasksMessage) => Promise<void>,
   ): Promise<void> {
     const node = this.sessions.check(call.peer.nodeId, sessionId);
-    const ended = node.ended.signal;
-    const signal = AbortSignal.any([call.signal, ended]);
-    const stream = new AssignmentStream();
-    node.streams.add(stream);
-    try {
+    await this.streaming(call, node, 'assignments', async (stream) => {
       do {
+        stream.take();
         const changes = new NodeAssignments(node.nodeId).complete(this.options.store.view());
         const tasks = changes.flatMap(({ assignment }) =>
           assignment?.item?.$case === 'task' ? [assignment.item.value] : [],
         );
-        await send({ tasks });
-      } while (await stream.flag.wait(signal));
-    } finally {
-      node.streams.delete(stream);
-    }
-    if (ended.aborted) throw mustDisconnect();
+        if (!(await stream.sent(send({ tasks })))) return;
+      } while (await stream.raised());
+    });
   }
 
   async updateTaskStatus(
@@ -257,7 +257,7 @@ export class Dispatcher {
       });
     const node = this.sessions.register(nodeId, sessionId);
     const mine = node.sessionId;
-    this.watch.expectBeat(node, this.periodMs());
+    this.watch.expectBeat(nodeId, this.periodMs());
     await this.records.ready(nodeId, this.addressOf(call), description);
     // Another registration of the same node may have come in while this one was being written.
     return this.sessions.check(nodeId, mine);
@@ -273,8 +273,46 @@ export class Dispatcher {
     return host === '' || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   }
 
+  private async streaming(
+    call: Call,
+    node: NodeSession,
+    kind: StreamKind,
+    work: (stream: NodeStream) => Promise<void>,
+  ): Promise<void> {
+    const stream = node.open(kind, call.signal);
+    try {
+      await work(stream);
+    } finally {
+      node.close(kind, stream);
+      this.raise.delete(stream);
+    }
+    if (stream.wasEnded) throw mustDisconnect();
+  }
+
+  /** Streams are told which objects to look at again, not what became of them. */
+  private touch(nodeId: string, kind: 'task' | 'volume', id: string): void {
+    for (const stream of this.sessions.get(nodeId)?.of('assignments') ?? []) {
+      stream.touch(kind, id);
+      this.raise.add(stream);
+    }
+  }
+
+  private tell(nodeId: string): void {
+    for (const stream of this.sessions.get(nodeId)?.of('news') ?? []) this.raise.add(stream);
+  }
+
+  private tellAll(): void {
+    for (const { nodeId } of this.sessions.all) this.tell(nodeId);
+  }
+
+  private forget(nodeId: string): void {
+    this.sessions.drop(nodeId);
+    this.watch.forget(nodeId);
+  }
+
   private periodMs(): number {
-    return heartbeatMs(this.options.store.view().find('cluster', { by: 'all' })[0]);
+    this.period ??= heartbeatMs(this.options.store.view().find('cluster', { by: 'all' })[0]);
+    return this.period;
   }
 }
 

@@ -11,9 +11,13 @@ import {
   TaskState,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { orphanAt } from '../core/liveness.js';
+import { SharedWrite } from './shared-write.js';
 
 /** What the dispatcher writes of nodes: state, address, description; and the end of a lost node's tasks. */
 export class NodeRecords {
+  private arrivals: Arrival[] = [];
+  private readonly arrivalWrite = new SharedWrite(() => this.writeArrivals());
+
   constructor(
     private readonly store: Store,
     private readonly env: Env,
@@ -21,24 +25,58 @@ export class NodeRecords {
     private readonly leaderId: string,
   ) {}
 
-  /** READY, with where it calls from and what it says of itself. Refuses a node that is not in the store. */
-  ready(nodeId: string, address: string, description: NodeDescription | undefined): Promise<void> {
-    return this.store.update(this.writer, (draft) => {
-      const node = draft.get('node', nodeId);
-      if (node === undefined)
-        throw new SwarmError('unknown', 'DISPATCHER_NO_NODE', 'node not found', {
-          detail: { node: nodeId },
-        });
-      put(draft, node, {
-        ...node,
-        description: description ?? node.description,
-        status: { state: NodeStatus_State.READY, message: '', addr: address || addressOf(node) },
+  /**
+   * READY, with where it calls from and what it says of itself. Refuses a node that is not in the
+   * store. Nodes that come together are written together.
+   */
+  async ready(
+    nodeId: string,
+    address: string,
+    description: NodeDescription | undefined,
+  ): Promise<void> {
+    const arrival: Arrival = { nodeId, address, description, isKnown: false };
+    this.arrivals.push(arrival);
+    await this.arrivalWrite.request();
+    if (!arrival.isKnown)
+      throw new SwarmError('unknown', 'DISPATCHER_NO_NODE', 'node not found', {
+        detail: { node: nodeId },
       });
-    });
   }
 
-  async down(nodeId: string, message: string): Promise<void> {
-    await this.mark([nodeId], NodeStatus_State.DOWN, message);
+  private writeArrivals(): Promise<void> {
+    const { arrivals } = this;
+    this.arrivals = [];
+    return this.store.update(
+      this.writer,
+      (draft) => {
+        for (const arrival of arrivals) {
+          const node = draft.get('node', arrival.nodeId);
+          if (node === undefined) continue;
+          arrival.isKnown = true;
+          put(draft, node, {
+            ...node,
+            description: arrival.description ?? node.description,
+            status: {
+              state: NodeStatus_State.READY,
+              message: '',
+              addr: arrival.address || addressOf(node),
+            },
+          });
+        }
+      },
+      oneByOne,
+    );
+  }
+
+  /** Of all these nodes in one write. */
+  down(messages: ReadonlyMap<string, string>): Promise<void> {
+    return this.store.update(
+      this.writer,
+      (draft) => {
+        for (const [id, message] of messages) mark(draft, id, NodeStatus_State.DOWN, message);
+      },
+      oneByOne,
+    );
   }
 
   /** A new leader has not heard of anyone yet, except of those that `isHere`. One write for all. */
@@ -48,10 +86,18 @@ export class NodeRecords {
       .find('node', { by: 'all' })
       .filter((node) => node.status?.state !== NodeStatus_State.DOWN && !isHere(node.id))
       .map((node) => node.id);
-    await this.mark(
-      ids,
-      NodeStatus_State.UNKNOWN,
-      'Node moved to "unknown" state due to leadership change in cluster',
+    await this.store.update(
+      this.writer,
+      (draft) => {
+        for (const id of ids)
+          mark(
+            draft,
+            id,
+            NodeStatus_State.UNKNOWN,
+            'Node moved to "unknown" state due to leadership change in cluster',
+          );
+      },
+      oneByOne,
     );
     return ids;
   }
@@ -90,20 +136,20 @@ export class NodeRecords {
     const later = down.map(orphanAt).filter((at) => at !== undefined && at > now) as number[];
     return later.length === 0 ? undefined : Math.min(...later);
   }
+}
 
-  private mark(ids: readonly string[], state: NodeStatus_State, message: string): Promise<void> {
-    return this.store.update(
-      this.writer,
-      (draft) => {
-        for (const id of ids) {
-          const node = draft.get('node', id);
-          if (node !== undefined)
-            put(draft, node, { ...node, status: { state, message, addr: addressOf(node) } });
-        }
-      },
-      oneByOne,
-    );
-  }
+interface Arrival {
+  readonly nodeId: string;
+  readonly address: string;
+  readonly description: NodeDescription | undefined;
+  /** Whether the store had the node when it was written. */
+  isKnown: boolean;
+}
+
+function mark(draft: Draft, id: string, state: NodeStatus_State, message: string): void {
+  const node = draft.get('node', id);
+  if (node !== undefined)
+    put(draft, node, { ...node, status: { state, message, addr: addressOf(node) } });
 }
 
 /** Each object stands for itself, so many of them may take several entries. */

@@ -2,14 +2,15 @@ import { setMaxListeners } from 'node:events';
 import { type Cancel, delay, type Env } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import { Deadlines } from '../core/deadlines.js';
 import { gracePeriods, unknownGracePeriods } from '../core/liveness.js';
 import type { NodeRecords } from './node-records.js';
-import type { NodeSession } from './node-session.js';
 import type { Sessions } from './sessions.js';
 
 /**
- * Notices who falls silent, and what becomes of a node's tasks when it stays away. A write that fails is
- * tried again until it succeeds, the node is back, or this manager no longer leads.
+ * Notices who falls silent, and what becomes of a node's tasks when it stays away. One alarm serves all
+ * nodes, and those that fall silent together are written together. A write that fails is tried again
+ * until it succeeds, the node is back, or this manager no longer leads.
  */
 
 export interface NodeWatchOptions {
@@ -26,7 +27,11 @@ const retryMs = 1_000;
 
 export class NodeWatch {
   private readonly stopping = new AbortController();
-  private orphanTimer: Cancel | undefined;
+  private readonly deadlines = new Deadlines();
+  /** Nodes that this leader has not heard of yet. */
+  private readonly unheard = new Set<string>();
+  private alarm: { readonly at: number; readonly cancel: Cancel } | undefined;
+  private orphanAlarm: Cancel | undefined;
 
   constructor(private readonly options: NodeWatchOptions) {
     // As many may wait to try again as there are nodes.
@@ -39,10 +44,9 @@ export class NodeWatch {
     this.write('unknown nodes', async () => {
       for (const id of await records.unknown((nodeId) => sessions.has(nodeId)))
         if (!sessions.has(id)) {
-          const node = sessions.track(id);
-          node.expect(unknownGracePeriods * periodMs(), () =>
-            this.silent(node, 'heartbeat failure for node in "unknown" state'),
-          );
+          sessions.track(id);
+          this.unheard.add(id);
+          this.expect(id, unknownGracePeriods * periodMs());
         }
       await this.orphan();
     });
@@ -50,22 +54,60 @@ export class NodeWatch {
 
   stop(): void {
     this.stopping.abort();
-    this.orphanTimer?.();
+    this.alarm?.cancel();
+    this.orphanAlarm?.();
   }
 
   /** The node's next heartbeat is due in `periodMs`. */
-  expectBeat(node: NodeSession, periodMs: number): void {
-    node.expect(gracePeriods * periodMs, () => this.silent(node, 'heartbeat failure'));
+  expectBeat(nodeId: string, periodMs: number): void {
+    this.unheard.delete(nodeId);
+    this.expect(nodeId, gracePeriods * periodMs);
   }
 
-  private silent({ nodeId }: NodeSession, message: string): void {
+  /** The node is no longer in the cluster. */
+  forget(nodeId: string): void {
+    this.unheard.delete(nodeId);
+    this.deadlines.delete(nodeId);
+  }
+
+  private expect(nodeId: string, withinMs: number): void {
+    this.deadlines.set(nodeId, this.options.env.clock.monotonic() + withinMs);
+    this.arm();
+  }
+
+  private arm(): void {
+    const at = this.deadlines.nextAt();
+    // An alarm that comes too early looks and is armed anew.
+    if (at === undefined || (this.alarm !== undefined && this.alarm.at <= at)) return;
+    this.alarm?.cancel();
+    const { clock } = this.options.env;
+    this.alarm = { at, cancel: clock.after(at - clock.monotonic(), () => this.ring()) };
+  }
+
+  private ring(): void {
+    this.alarm = undefined;
     if (this.stopping.signal.aborted) return;
+    const lost = new Map<string, string>();
+    for (const id of this.deadlines.take(this.options.env.clock.monotonic())) {
+      const isUnheard = this.unheard.delete(id);
+      lost.set(
+        id,
+        isUnheard ? 'heartbeat failure for node in "unknown" state' : 'heartbeat failure',
+      );
+    }
+    this.arm();
+    if (lost.size > 0) this.silent(lost);
+  }
+
+  private silent(lost: Map<string, string>): void {
     const { log, sessions, records } = this.options;
-    log.warn({ node: nodeId }, message);
-    sessions.drop(nodeId);
-    this.write('node down', async () => {
-      if (sessions.has(nodeId)) return;
-      await records.down(nodeId, message);
+    for (const [node, message] of lost) {
+      log.warn({ node }, message);
+      sessions.drop(node);
+    }
+    this.write('nodes down', async () => {
+      for (const id of lost.keys()) if (sessions.has(id)) lost.delete(id);
+      if (lost.size > 0) await records.down(lost);
       await this.orphan();
     });
   }
@@ -73,10 +115,10 @@ export class NodeWatch {
   /** Gives up the tasks of nodes that were away too long, and looks again when the next one is due. */
   private async orphan(): Promise<void> {
     const at = await this.options.records.orphan();
-    this.orphanTimer?.();
+    this.orphanAlarm?.();
     if (at === undefined || this.stopping.signal.aborted) return;
     const { clock } = this.options.env;
-    this.orphanTimer = clock.after(at - clock.now(), () =>
+    this.orphanAlarm = clock.after(at - clock.now(), () =>
       this.write('orphaned tasks', () => this.orphan()),
     );
   }

@@ -26,7 +26,7 @@ export class Sessions {
   track(nodeId: string): NodeSession {
     let node = this.nodes.get(nodeId);
     if (node === undefined) {
-      node = new NodeSession(nodeId, this.env.clock);
+      node = new NodeSession(nodeId);
       this.nodes.set(nodeId, node);
     }
     return node;

@@ -4,6 +4,7 @@ import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { taskAfterReport } from '../core/status-report.js';
+import { SharedWrite } from './shared-write.js';
 
 /**
  * Reports of agents on their way into the store: the last one a task wins, and one write carries all
@@ -12,8 +13,7 @@ import { taskAfterReport } from '../core/status-report.js';
  */
 export class StatusQueue {
   private waiting = new Map<string, TaskStatus>();
-  private flushed: Promise<void> = Promise.resolve();
-  private next: Promise<void> | undefined;
+  private readonly write = new SharedWrite(() => this.flush());
 
   constructor(
     private readonly store: Store,
@@ -35,20 +35,14 @@ export class StatusQueue {
       );
     if (reports.length === 0) return Promise.resolve();
     for (const [taskId, status] of reports) this.waiting.set(taskId, status);
-    // Everybody who adds before the next write begins shares that write.
-    this.next ??= this.flushed.then(
-      () => this.flush(),
-      () => this.flush(),
-    );
-    return this.next;
+    return this.write.request();
   }
 
   private flush(): Promise<void> {
     const reports = this.waiting;
     this.waiting = new Map();
-    this.next = undefined;
     const appliedAt = timestampFromMs(this.env.clock.now());
-    this.flushed = this.store.update(
+    return this.store.update(
       this.writer,
       (draft) => {
         for (const [taskId, status] of reports) {
@@ -60,6 +54,5 @@ export class StatusQueue {
       // Each status stands for itself.
       { oversize: 'split' },
     );
-    return this.flushed;
   }
 }

@@ -69,6 +69,11 @@ export class Leader {
     return new AgentCalls(client.connect(address));
   }
 
+  /** The same node, calling from there. */
+  agentAt(nodeId: string, from: string): AgentCalls {
+    return new AgentCalls(this.network.client({ nodeId, address: from }).connect('10.0.0.1:4242'));
+  }
+
   node(id: string): Node {
     return found(this.store.view().get('node', id));
   }
