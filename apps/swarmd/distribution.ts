@@ -11,6 +11,7 @@ import logFiles from '@swarmkit/plugin-log-files/plugin';
 import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
 import reaper from '@swarmkit/plugin-reaper/plugin';
+import removedNodes from '@swarmkit/plugin-removed-nodes/plugin';
 import rpc from '@swarmkit/plugin-rpc/plugin';
 import scheduler from '@swarmkit/plugin-scheduler/plugin';
 import storageRocksdb from '@swarmkit/plugin-storage-rocksdb/plugin';
@@ -29,6 +30,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     logFiles,
     raft,
     store,
+    removedNodes,
     controlApi,
     cluster,
     caServer,

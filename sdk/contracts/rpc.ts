@@ -1,5 +1,6 @@
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
 import { token } from '../plugin/token.js';
+import type { Authorizer } from './authorizer.js';
 
 /**
  * gRPC in and out: the control socket, the remote port, and connections to other nodes.
@@ -13,6 +14,11 @@ import { token } from '../plugin/token.js';
  */
 export interface RpcServer {
   mount(service: MountedService): Unmount;
+  /**
+   * One more authorizer, asked after the contributed ones until what is returned is called: for plugins
+   * of scopes that come and go.
+   */
+  guard(authorizer: Authorizer): () => void;
   /** Endpoints in use: `unix:/path`, `0.0.0.0:4242`. Empty before start. */
   endpoints(): readonly Endpoint[];
 }

@@ -1,9 +1,11 @@
 /**
  * RpcServer and RpcClient in memory, for tests and simulation: managers at addresses, clients that call
  * them as a given node. Messages are really encoded and decoded, errors travel as kind and text alone,
- * and a call ends as a real one does when either side goes. No TLS, no authorizers, no time of its own.
+ * and a call ends as a real one does when either side goes. No TLS, no time of its own,
+ * and no authorizers but those that stand guard.
  */
 import type { MethodDefinition } from '@grpc/grpc-js';
+import type { Authorizer } from '../contracts/authorizer.js';
 import type {
   Call,
   CallOptions,
@@ -50,6 +52,8 @@ export class LoopbackServer implements RpcServer {
   up = true;
   private readonly mounts = new Map<string, MountedService>();
   private readonly absences = new Map<string, Error>();
+  /** @internal */
+  readonly guards = new Set<Authorizer>();
   private readonly calls = new Set<{ readonly name: string; end(error: Error): void }>();
 
   mount(service: MountedService): Unmount {
@@ -62,6 +66,11 @@ export class LoopbackServer implements RpcServer {
       for (const call of this.calls)
         if (call.name === name) call.end(unavailable(`${name} is stopped`));
     };
+  }
+
+  guard(authorizer: Authorizer): () => void {
+    this.guards.add(authorizer);
+    return () => this.guards.delete(authorizer);
   }
 
   endpoints(): [] {
@@ -228,7 +237,10 @@ class LoopbackCall {
   /** What the peer is told of how the handler ended. */
   async outcome<T>(work: (handler: Handler) => Promise<T>): Promise<T> {
     const { path, exposure } = this.call;
-    const run = async (): Promise<T> => work(this.server.handler(path, exposure));
+    const run = async (): Promise<T> => {
+      for (const guard of this.server.guards) guard.authorize(this.call);
+      return work(this.server.handler(path, exposure));
+    };
     try {
       return await Promise.race([this.broken, run().catch(remote)]);
     } finally {

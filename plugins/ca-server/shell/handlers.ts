@@ -2,6 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Handler } from '@swarmkit/sdk/contracts/rpc';
 import type { Store } from '@swarmkit/sdk/contracts/store';
+import { managersSubsystem } from '@swarmkit/sdk/model/unlock-key';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import type {
@@ -16,9 +17,6 @@ import { checkRequest, clusterOf, issue, type IssueParts } from '../core/issue.j
 import { invalidArgument } from '../core/refusals.js';
 import type { CertificatePolls } from './certificate-polls.js';
 import type { GroupWriter } from './group-writer.js';
-
-/** Which of the cluster's unlock keys is the managers'. */
-const MANAGERS = 'swarm-manager';
 
 export interface NodeCaParts {
   readonly env: Env;
@@ -69,7 +67,7 @@ export const caHandlers = (store: Store) =>
     getUnlockKey: {
       unary: (): GetUnlockKeyResponse => {
         const { meta, unlockKeys } = clusterOf(store.view());
-        const key = unlockKeys.find(({ subsystem }) => subsystem === MANAGERS)?.key;
+        const key = unlockKeys.find(({ subsystem }) => subsystem === managersSubsystem)?.key;
         return { unlockKey: key ?? Buffer.alloc(0), version: meta?.version };
       },
     },

@@ -7,6 +7,7 @@ import { type JoinTokens, RootCA } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { withoutExpired } from './blacklist.js';
 import { withNewSecret } from './join-token.js';
 import { missingArgument, notFound, unsupported } from './refusals.js';
+import { unlockKeys } from './unlock-keys.js';
 import { validateCluster } from './validate-cluster.js';
 import { atVersion, update, type WriteContext } from './write-context.js';
 
@@ -25,6 +26,7 @@ export function updateCluster(context: WriteContext, request: UpdateClusterReque
       ...old.rootCa,
       joinTokens: old.rootCa.joinTokens && rotated(context, old.rootCa.joinTokens, rotation),
     },
+    unlockKeys: unlockKeys(old, spec, rotation, (count) => context.tokenBytes(count)),
     blacklistedCertificates: withoutExpired(old.blacklistedCertificates, context.now),
   };
   return update(context, 'cluster', atVersion(changed, clusterVersion), old);
@@ -45,9 +47,6 @@ function rotated(
 
 /** Settings that nothing would act on: better refused than accepted and forgotten. */
 function refuseUnsupported(old: Cluster, spec: ClusterSpec): void {
-  const locks = (of: ClusterSpec | undefined) => of?.encryptionConfig?.autoLockManagers === true;
-  if (locks(spec) && !locks(old.spec))
-    throw unsupported('locking managers is not available yet: leave autolock off');
   const ca = spec.caConfig;
   if (ca === undefined) return;
   const rotates =

@@ -61,7 +61,7 @@ test('what only managers may know is never shown; join tokens are', async () => 
   const answers = [
     (await api.call('getCluster', { clusterId: 'cluster' })).cluster,
     (await api.call('listClusters', {})).clusters[0],
-    await update({}),
+    await update({ encryptionConfig: { autoLockManagers: true } }),
   ];
   for (const cluster of answers) {
     assert.ok(cluster !== undefined);
@@ -156,11 +156,6 @@ test('update: what no cluster may have', async () => {
 test('update: what nothing would act on is refused, not forgotten', async () => {
   const ca = stored().spec?.caConfig;
   await refused(
-    { encryptionConfig: { autoLockManagers: true } },
-    'locking managers is not available yet: leave autolock off',
-    'unimplemented',
-  );
-  await refused(
     { caConfig: { ...ca, forceRotate: 1n } as never },
     'rotating the root CA is not available yet',
     'unimplemented',
@@ -170,4 +165,33 @@ test('update: what nothing would act on is refused, not forgotten', async () => 
     'external CAs are not available yet',
     'unimplemented',
   );
+});
+
+test('update: a lock has a key while it is on, and another one on request', async () => {
+  const keyOf = (subsystem: string) =>
+    stored()
+      .unlockKeys.find((entry) => entry.subsystem === subsystem)
+      ?.key.toString('hex');
+  api.store.updateNow({ id: 'test', writes: ['any'] }, (draft) => {
+    const other = { subsystem: 'other', algorithm: 0, key: Buffer.from('mine'), lamportTime: 0n };
+    draft.update('cluster', { ...stored(), unlockKeys: [other] });
+  });
+  const rotation = { managerUnlockKey: true };
+  const on = { encryptionConfig: { autoLockManagers: true } };
+  await update({}, rotation);
+  assert.equal(keyOf('swarm-manager'), undefined);
+  assert.deepEqual((await update(on)).unlockKeys, []);
+  const first = keyOf('swarm-manager');
+  assert.match(first ?? '', /^[0-9a-f]{64}$/);
+  await update({ orchestration: { taskHistoryRetentionLimit: 3n } });
+  assert.equal(keyOf('swarm-manager'), first);
+  await update({}, rotation);
+  const second = keyOf('swarm-manager');
+  assert.match(second ?? '', /^[0-9a-f]{64}$/);
+  assert.notEqual(second, first);
+  await update({ encryptionConfig: { autoLockManagers: false } });
+  assert.equal(keyOf('swarm-manager'), undefined);
+  assert.equal(keyOf('other'), Buffer.from('mine').toString('hex'));
+  await update(on);
+  assert.notEqual(keyOf('swarm-manager'), second);
 });

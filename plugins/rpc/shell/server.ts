@@ -78,12 +78,19 @@ export class Server implements RpcServer {
     };
   }
 
+  guard(authorizer: Authorizer): () => void {
+    this.authorizers = [...this.authorizers, authorizer];
+    return () => {
+      this.authorizers = this.authorizers.filter((one) => one !== authorizer);
+    };
+  }
+
   endpoints(): readonly Endpoint[] {
     return this.listeners.map((listener) => listener.endpoint);
   }
 
   async listen(options: ListenOptions): Promise<void> {
-    this.authorizers = options.authorizers;
+    this.authorizers = [...options.authorizers, ...this.authorizers];
     this.self = selfOf(options.identity);
     const { log } = this.options;
     const into = (exposure: Exposure) => {
