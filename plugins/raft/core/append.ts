@@ -2,29 +2,13 @@
  * MsgApp, MsgAppResp: how the leader's log gets onto every disk, and when an entry is committed.
  * A leader never commits an entry of an earlier term by counting; only behind one of its own.
  */
-import {
-  type Entry,
-  type EntryType,
-  type Message,
-  MessageType,
-} from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { type Message, MessageType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { minOf } from './bigint.js';
-import type { Position } from './log.js';
-import { sendSnapshot } from './snapshot.js';
-import type { RaftState } from './state.js';
-
-/** Puts an entry at the end of the leader's log. It goes out with the next `ready`. */
-export function appendOwn(state: RaftState, type: EntryType, data: Buffer): Position {
-  const entry: Entry = {
-    Type: type,
-    Term: state.term,
-    Index: state.log.lastIndex + 1n,
-    Data: data,
-  };
-  state.log.append([entry]);
-  state.appendDue = true;
-  return { index: entry.Index, term: entry.Term };
-}
+import type { RaftLog } from './log.js';
+import { agreedValue } from './quorum.js';
+import { sendAppend } from './replicate.js';
+import { NOBODY, type RaftState } from './state.js';
+import { handOver } from './transfer.js';
 
 /** Called when our own log is on disk up to `stable`: we acknowledge our own entries. */
 export function ownLogSaved(state: RaftState): void {
@@ -33,31 +17,13 @@ export function ownLogSaved(state: RaftState): void {
   if (own?.acknowledged(state.log.stable)) commit(state);
 }
 
-export function broadcastAppend(state: RaftState): void {
-  state.appendDue = false;
-  for (const to of state.others()) sendAppend(state, to, true);
-}
-
-/** Sends what `to` is missing, as far as it may. `evenEmpty` also when there is only a commit index to tell. */
-export function sendAppend(state: RaftState, to: bigint, evenEmpty: boolean): boolean {
-  const progress = state.members.get(to);
-  if (progress === undefined || progress.paused) return false;
-  const index = progress.next - 1n;
-  const logTerm = state.log.term(index);
-  if (logTerm === undefined) return sendSnapshot(state, to, progress);
-  const entries = progress.windowFull
-    ? []
-    : state.log.slice(progress.next, state.settings.maxAppendBytes);
-  if (entries.length === 0 && !evenEmpty) return false;
-  const commitIndex = state.log.committed;
-  state.send({ type: MessageType.MsgApp, to, index, logTerm, entries, commit: commitIndex });
-  progress.sent(entries.length, entries.at(-1)?.Index ?? index);
-  return true;
-}
-
 export function handleAppend(state: RaftState, message: Message): void {
   const { log } = state;
   const reply = { type: MessageType.MsgAppResp, to: message.from };
+  if (contradictsCommitted(log, message)) {
+    state.refuse('append that contradicts what is committed');
+    return;
+  }
   // What is committed cannot conflict; the leader learns where we are.
   if (message.index < log.committed) {
     state.send({ ...reply, index: log.committed });
@@ -105,16 +71,31 @@ export function handleAppendResponse(state: RaftState, message: Message): void {
   }
   if (!commit(state) && wasPaused) sendAppend(state, message.from, true);
   while (sendAppend(state, message.from, false));
+  if (state.transferee !== NOBODY) handOver(state, message.from, progress);
 }
 
 /** Moves the commit index to what a majority has. True when it moved. */
 export function commit(state: RaftState): boolean {
-  const matches = [...state.members.values()].map((progress) => progress.match);
-  if (matches.length === 0) return false;
-  matches.sort((a, b) => (a < b ? 1 : a > b ? -1 : 0));
-  const index = matches[state.quorum - 1] as bigint;
-  if (index <= state.log.committed || state.log.term(index) !== state.term) return false;
-  state.log.commitTo(index);
+  const index = agreedValue(state.configuration, (id) => state.members.get(id)?.match ?? 0n);
+  const { log } = state;
+  if (index <= log.committed || index > log.lastIndex) return false;
+  if (log.term(index) !== state.term) return false;
+  log.commitTo(index);
   state.appendDue = true;
   return true;
+}
+
+/** No true leader lacks an entry that we know to be committed. */
+function contradictsCommitted(log: RaftLog, { index, logTerm, entries }: Message): boolean {
+  if (index > log.committed) return false;
+  const differs = (at: bigint, term: bigint): boolean => {
+    const own = log.term(at);
+    return own !== undefined && own !== term;
+  };
+  if (differs(index, logTerm)) return true;
+  for (const { Index, Term } of entries) {
+    if (Index > log.committed) return false;
+    if (differs(Index, Term)) return true;
+  }
+  return false;
 }

@@ -1,48 +1,91 @@
 /**
- * MsgVote, MsgVoteResp, MsgTimeoutNow: how a term gets at most one leader.
+ * MsgPreVote, MsgPreVoteResp, MsgVote, MsgVoteResp: how a term gets at most one leader.
  * A member votes once a term and only for a log as long as its own, and its vote is on disk before the
- * candidate hears of it. Our own vote counts when it is on disk, see `ownVoteSaved`.
+ * candidate hears of it. Our own vote counts when it is on disk, see `ownVoteSaved`. Where all members
+ * can, a candidate first asks whether it would win: that changes nobody's term and promises nothing.
  */
 import { EntryType, type Message, MessageType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
-import { appendOwn } from './append.js';
-import { NOBODY, type RaftState } from './state.js';
+import { appendOwn } from './replicate.js';
+import { Feature } from './features.js';
+import { outcomeOf } from './quorum.js';
+import { HIGHEST, NOBODY, type RaftState } from './state.js';
 
 /** Context of a vote request that a leader asked for: it is answered although that leader is alive. */
 const TRANSFER = 'CampaignTransfer';
 
-export const isTransfer = (message: Message): boolean =>
+const isTransfer = (message: Message): boolean =>
   message.context.length === TRANSFER.length && message.context.toString('latin1') === TRANSFER;
 
+/** `transfer`: the leader wants us to; we need not ask first. */
 export function campaign(state: RaftState, transfer = false): void {
-  if (!state.isVoter || state.role === 'leader' || hasUnappliedChange(state)) return;
-  state.enter('candidate', state.term + 1n);
-  state.vote = state.id;
-  const { index, term: logTerm } = state.log.last;
-  const context = Buffer.from(transfer ? TRANSFER : '', 'latin1');
-  for (const to of state.others())
-    state.send({ type: MessageType.MsgVote, to, index, logTerm, context });
+  if (!state.mayCampaign || state.role === 'leader' || hasUnappliedChange(state)) return;
+  if (state.term >= HIGHEST) return;
+  if (!transfer && state.everyoneHas(Feature.preVote)) askFirst(state);
+  else stand(state, transfer);
 }
 
 /** Who wins an election must know who the voters are. */
 function hasUnappliedChange({ log, applied }: RaftState): boolean {
-  if (applied >= log.committed || log.incoming !== undefined) return false;
+  if (applied >= log.committed) return false;
   return log
     .slice(applied + 1n, Number.POSITIVE_INFINITY, log.committed)
     .some((entry) => entry.Type !== EntryType.EntryNormal);
 }
 
+function askFirst(state: RaftState): void {
+  state.enter('pre-candidate', state.term);
+  ask(state, MessageType.MsgPreVote, state.term + 1n, false);
+  count(state, state.id, true);
+}
+
+function stand(state: RaftState, transfer: boolean): void {
+  state.enter('candidate', state.term + 1n);
+  state.vote = state.id;
+  ask(state, MessageType.MsgVote, state.term, transfer);
+}
+
+function ask(state: RaftState, type: MessageType, term: bigint, transfer: boolean): void {
+  const { index, term: logTerm } = state.log.last;
+  const context = Buffer.from(transfer ? TRANSFER : '', 'latin1');
+  for (const to of state.others) state.send({ type, to, term, index, logTerm, context });
+}
+
+/** Whether a request for our vote may end the term that we are in. A leader that we hear is not disturbed. */
+export function isDisturbance(state: RaftState, message: Message): boolean {
+  return (
+    !isTransfer(message) &&
+    state.leader !== NOBODY &&
+    state.electionElapsed < state.settings.electionTicks
+  );
+}
+
+/** Of both kinds. */
 export function handleVote(state: RaftState, message: Message): void {
-  const free = state.vote === message.from || (state.vote === NOBODY && state.leader === NOBODY);
+  const pre = message.type === MessageType.MsgPreVote;
+  const type = pre ? MessageType.MsgPreVoteResp : MessageType.MsgVoteResp;
+  const free =
+    state.vote === message.from ||
+    (state.vote === NOBODY && state.leader === NOBODY) ||
+    (pre && message.term > state.term);
   const granted = free && state.log.isUpToDate({ index: message.index, term: message.logTerm });
-  if (granted) {
+  if (granted && !pre) {
     state.vote = message.from;
     state.electionElapsed = 0;
   }
-  state.send({ type: MessageType.MsgVoteResp, to: message.from, reject: !granted });
+  // A yes is for the term that was asked about, a no tells of ours.
+  const term = granted ? message.term : state.term;
+  state.send({ type, to: message.from, term, reject: !granted });
 }
 
 export function handleVoteResponse(state: RaftState, message: Message): void {
-  if (state.role === 'candidate') count(state, message.from, !message.reject);
+  if (message.type === MessageType.MsgVoteResp) {
+    if (state.role === 'candidate') count(state, message.from, !message.reject);
+    return;
+  }
+  if (state.role !== 'pre-candidate') return;
+  // A yes to what we asked in an earlier term says nothing about this one.
+  const granted = !message.reject && message.term === state.term + 1n;
+  if (granted || message.reject) count(state, message.from, granted);
 }
 
 /** Called when our vote of this term is on disk. */
@@ -51,12 +94,11 @@ export function ownVoteSaved(state: RaftState): void {
 }
 
 function count(state: RaftState, from: bigint, granted: boolean): void {
-  if (!state.members.has(from) || state.votes.has(from)) return;
-  state.votes.set(from, granted);
-  const yes = [...state.votes.values()].filter(Boolean).length;
-  const no = state.votes.size - yes;
-  if (yes >= state.quorum) lead(state);
-  else if (no >= state.quorum) state.becomeFollower(state.term, NOBODY);
+  if (!state.votes.has(from)) state.votes.set(from, granted);
+  const outcome = outcomeOf(state.configuration, (id) => state.votes.get(id));
+  if (outcome === 'lost') state.becomeFollower(state.term, NOBODY);
+  else if (outcome === 'won' && state.role === 'pre-candidate') stand(state, false);
+  else if (outcome === 'won') lead(state);
 }
 
 function lead(state: RaftState): void {

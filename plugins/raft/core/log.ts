@@ -6,6 +6,7 @@
  *   handed              given out to be applied
  *   committed           on a majority of disks
  *   stable              on our own disk
+ *   issued >= stable    given out to be written
  *
  * An entry is handed out when it is committed and stable, so that applying never waits for the disk.
  */
@@ -32,12 +33,19 @@ export interface StoredLog {
 export class RaftLog {
   private base: Position;
   private entries: Entry[];
+  /** Bytes of data up to and with each entry, so that the bytes of any stretch are one subtraction. */
+  private ends: number[] = [];
+  /** The same, up to the base. */
+  private baseEnd = 0;
+  /** Up to which entry each write on its way makes the log stable, oldest first. */
+  private writing: bigint[] = [];
   /** The newest snapshot on our disk: what a follower gets that is behind `firstIndex`. */
   snapshot: Position;
   /** Received from the leader, not yet on our disk. */
   incoming: Snapshot | undefined;
   committed: bigint;
   stable: bigint;
+  issued: bigint;
   handed: bigint;
 
   constructor(stored: StoredLog) {
@@ -57,9 +65,11 @@ export class RaftLog {
       this.base = snapshot;
       this.entries = [];
     }
+    for (const { Data } of this.entries) this.ends.push(this.lastEnd + Data.length);
     this.snapshot = snapshot;
     this.committed = maxOf(stored.committed, snapshot.index);
     this.stable = this.lastIndex;
+    this.issued = this.lastIndex;
     this.handed = snapshot.index;
     invariant(this.committed <= this.lastIndex, 'RAFT_LOG_SHORT', {
       committed: this.committed,
@@ -100,15 +110,24 @@ export class RaftLog {
   slice(from: bigint, maxBytes: number, upTo = this.lastIndex): Entry[] {
     invariant(from >= this.firstIndex, 'RAFT_COMPACTED', { from, firstIndex: this.firstIndex });
     const begin = this.offset(from);
-    const end = this.offset(upTo + 1n);
-    let bytes = 0;
-    let to = begin;
-    while (to < end) {
-      bytes += (this.entries[to] as Entry).Data.length;
-      if (to > begin && bytes > maxBytes) break;
-      to++;
+    let end = this.offset(upTo + 1n);
+    if (begin >= end) return [];
+    const most = this.endBefore(begin) + maxBytes;
+    if ((this.ends[end - 1] as number) > most) {
+      // The first one that does not fit any more.
+      let low = begin + 1;
+      while (low < end) {
+        const middle = (low + end) >>> 1;
+        if ((this.ends[middle] as number) > most) end = middle;
+        else low = middle + 1;
+      }
     }
-    return this.entries.slice(begin, Math.max(begin, to));
+    return this.entries.slice(begin, end);
+  }
+
+  /** Bytes of data of the entries behind `after`, up to `upTo`. */
+  bytes(after: bigint, upTo = this.lastIndex): number {
+    return this.endBefore(this.offset(upTo + 1n)) - this.endBefore(this.offset(after + 1n));
   }
 
   /** A leader's own: nothing is ever replaced. */
@@ -118,6 +137,7 @@ export class RaftLog {
         index: entry.Index,
         lastIndex: this.lastIndex,
       });
+      this.ends.push(this.lastEnd + entry.Data.length);
       this.entries.push(entry);
     }
   }
@@ -135,8 +155,7 @@ export class RaftLog {
         index: first,
         committed: this.committed,
       });
-      this.entries.length = this.offset(first);
-      if (this.stable >= first) this.stable = first - 1n;
+      this.truncateFrom(first);
       this.append(entries.slice(at));
     }
     return previous.index + BigInt(entries.length);
@@ -165,21 +184,29 @@ export class RaftLog {
     return true;
   }
 
-  /** What is not on our disk yet. */
-  unstable(): readonly Entry[] {
-    return this.stable === this.lastIndex ? [] : this.entries.slice(this.offset(this.stable + 1n));
+  /** What was not given out to be written yet. Whoever takes it calls `saved` when it is on disk. */
+  takeUnwritten(): readonly Entry[] {
+    const taken =
+      this.issued === this.lastIndex ? [] : this.entries.slice(this.offset(this.issued + 1n));
+    this.issued = this.lastIndex;
+    this.writing.push(this.issued);
+    return taken;
   }
 
-  /** Up to `position` is on our disk, unless it was replaced while it was being written. */
-  stableTo(position: Position): void {
-    if (position.index > this.stable && this.matches(position)) this.stable = position.index;
+  /** The oldest write on its way is on disk. */
+  saved(): void {
+    const upTo = this.writing.shift() ?? 0n;
+    if (upTo > this.stable) this.stable = upTo;
+  }
+
+  get hasNext(): boolean {
+    return this.incoming === undefined && minOf(this.committed, this.stable) > this.handed;
   }
 
   /** Committed and stable entries that were not handed out yet. */
   next(maxBytes: number): readonly Entry[] {
-    const upTo = minOf(this.committed, this.stable);
-    if (upTo <= this.handed || this.incoming !== undefined) return [];
-    return this.slice(this.handed + 1n, maxBytes, upTo);
+    if (!this.hasNext) return [];
+    return this.slice(this.handed + 1n, maxBytes, minOf(this.committed, this.stable));
   }
 
   /** Replaces everything by a snapshot from the leader. */
@@ -188,8 +215,12 @@ export class RaftLog {
     this.incoming = snapshot;
     this.base = { index, term };
     this.entries = [];
+    this.ends = [];
+    this.baseEnd = 0;
+    this.writing.fill(0n);
     this.committed = index;
     this.stable = index;
+    this.issued = index;
     this.handed = index;
   }
 
@@ -200,8 +231,33 @@ export class RaftLog {
     invariant(index <= this.handed, 'RAFT_COMPACT_UNAPPLIED', { index, handed: this.handed });
     const term = this.term(index);
     invariant(term !== undefined, 'RAFT_COMPACT_UNKNOWN', { index });
-    this.entries.splice(0, this.offset(index + 1n));
+    const gone = this.offset(index + 1n);
+    this.baseEnd = this.endBefore(gone);
+    this.ends.splice(0, gone);
+    this.entries.splice(0, gone);
     this.base = { index, term };
+  }
+
+  /**
+   * What follows is replaced. Writes on their way hold what is gone now, and an entry that comes back
+   * under the same name is written again: until then it is not stable.
+   */
+  private truncateFrom(first: bigint): void {
+    this.entries.length = this.offset(first);
+    this.ends.length = this.entries.length;
+    const before = first - 1n;
+    this.stable = minOf(this.stable, before);
+    this.issued = minOf(this.issued, before);
+    for (let i = 0; i < this.writing.length; i++)
+      this.writing[i] = minOf(this.writing[i] as bigint, before);
+  }
+
+  private get lastEnd(): number {
+    return this.endBefore(this.ends.length);
+  }
+
+  private endBefore(offset: number): number {
+    return offset > 0 ? (this.ends[offset - 1] as number) : this.baseEnd;
   }
 
   private entry(index: bigint): Entry | undefined {

@@ -4,8 +4,21 @@
  * ahead of the answers, up to a window; `snapshot` sends nothing until the snapshot has arrived.
  */
 import { maxOf, minOf } from './bigint.js';
+import { Inflight } from './inflight.js';
 
 export type Pace = 'probe' | 'replicate' | 'snapshot';
+
+/** For people and for who decides about members: a copy, not the thing. */
+export interface ProgressView {
+  readonly match: bigint;
+  readonly next: bigint;
+  readonly pace: Pace;
+  readonly active: boolean;
+  readonly paused: boolean;
+  readonly inflight: number;
+  readonly inflightBytes: number;
+  readonly pendingSnapshot: bigint;
+}
 
 export class Progress {
   /** Known to be on the member's disk. */
@@ -16,16 +29,15 @@ export class Progress {
   pendingSnapshot = 0n;
   /** Heard from since the last check of the quorum. */
   active = false;
+  /** The last round of read checks that the member answered, see read-index.ts. */
+  confirmed = 0n;
   /** One append is out that must be answered (or a heartbeat must be) before the next one. */
   private waiting = false;
-  /** Last index of each append that is out. */
-  private inflight: bigint[] = [];
+  private readonly inflight: Inflight;
 
-  constructor(
-    next: bigint,
-    private readonly window: number,
-  ) {
+  constructor(next: bigint, window: number, windowBytes: number) {
     this.next = next;
+    this.inflight = new Inflight(window, windowBytes);
   }
 
   get paused(): boolean {
@@ -33,7 +45,22 @@ export class Progress {
   }
 
   get windowFull(): boolean {
-    return this.pace === 'replicate' && this.inflight.length >= this.window;
+    return this.pace === 'replicate' && this.inflight.full;
+  }
+
+  get view(): ProgressView {
+    const { match, next, pace, active, paused, pendingSnapshot, inflight } = this;
+    const { count, bytes } = inflight;
+    return {
+      match,
+      next,
+      pace,
+      active,
+      paused,
+      inflight: count,
+      inflightBytes: bytes,
+      pendingSnapshot,
+    };
   }
 
   probe(): void {
@@ -53,12 +80,12 @@ export class Progress {
     this.pendingSnapshot = index;
   }
 
-  /** An append with `count` entries, the last one `last`, was sent. */
-  sent(count: number, last: bigint): void {
+  /** An append with `count` entries of `bytes` together, the last one `last`, was sent. */
+  sent(count: number, bytes: number, last: bigint): void {
     if (this.pace === 'replicate') {
       if (count > 0) {
         this.next = last + 1n;
-        this.inflight.push(last);
+        this.inflight.add(last, bytes);
       }
       this.waiting = this.windowFull;
     } else if (count > 0) {
@@ -74,7 +101,7 @@ export class Progress {
       this.waiting = false;
     }
     if (this.next <= index) this.next = index + 1n;
-    while (this.inflight.length > 0 && (this.inflight[0] as bigint) <= index) this.inflight.shift();
+    this.inflight.freeTo(index);
     return news;
   }
 
@@ -91,6 +118,11 @@ export class Progress {
     return true;
   }
 
+  /** Nothing more before the member was heard of again. */
+  pause(): void {
+    this.waiting = true;
+  }
+
   /** An answer to a heartbeat: whatever was lost, one more append may go. */
   resume(): void {
     this.waiting = false;
@@ -100,6 +132,6 @@ export class Progress {
     this.pace = pace;
     this.waiting = false;
     this.pendingSnapshot = 0n;
-    this.inflight = [];
+    this.inflight.clear();
   }
 }

@@ -5,45 +5,51 @@
  */
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import {
-  type ConfChange,
   type ConfState,
   type Entry,
   EntryType,
   type HardState,
   type Message,
-  MessageType,
   type Snapshot,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
-import {
-  appendOwn,
-  broadcastAppend,
-  commit,
-  handleAppend,
-  handleAppendResponse,
-  ownLogSaved,
-} from './append.js';
-import { campaign, handleVote, handleVoteResponse, isTransfer, ownVoteSaved } from './election.js';
-import {
-  broadcastHeartbeat,
-  checkQuorum,
-  handleHeartbeat,
-  handleHeartbeatResponse,
-} from './heartbeat.js';
+import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { ownLogSaved } from './append.js';
+import { type Change, decodeChange } from './change.js';
+import { fromConfState, isVoter, toConfState } from './configuration.js';
+import { campaign, ownVoteSaved } from './election.js';
+import { OUR_FEATURES } from './features.js';
+import { broadcastHeartbeat, checkQuorum } from './heartbeat.js';
 import { type Position, RaftLog, type StoredLog } from './log.js';
-import { changeMembers, confState } from './membership.js';
-import { handleSnapshot, snapshotReported } from './snapshot.js';
-import { NOBODY, RaftState, type Role, type Settings } from './state.js';
+import { entryApplied, leaveJointChange, proposeChange } from './membership.js';
+import type { ProgressView } from './progress.js';
+import { askRead, flushReads, readsDue, repeatReads } from './read-index.js';
+import type { ReadAnswer } from './reads.js';
+import { appendOwn, broadcastAppend } from './replicate.js';
+import { snapshotReported } from './snapshot.js';
+import { NOBODY, RaftState, type Refusal, type Role, type Settings } from './state.js';
+import { type Status, statusOf } from './status.js';
+import { step } from './step.js';
+import { transferLeader } from './transfer.js';
 
 /** Bytes of committed entries handed out at a time. */
 const MAX_HANDED_BYTES = 4 * 1024 * 1024;
 
 export interface Stored extends StoredLog {
   readonly hardState: HardState;
-  /** Voters as of `snapshot`; later ones come from the entries. */
-  readonly voters: readonly bigint[];
+  /** Who votes as of `snapshot`; later changes come from the entries. */
+  readonly confState: ConfState;
+  /** Those that the snapshot describes: what they can do decides what may be used in this group. */
+  readonly members: readonly RaftMember[];
 }
 
-/** Work for the shell. `write` first (all of it atomically), then `promises`, then `advance`. */
+/**
+ * Work for the shell. `write` first (all of it atomically), then `promises`, then `advance`.
+ *
+ * The next `ready` may be taken before that, so that heartbeats and appends to others go out, and what
+ * others committed is applied, however long the own disk takes. Then writes are made in the order of
+ * the readys, the promises of one wait for its write and all before it, and each `advance` is for the
+ * oldest one. A shell that takes one at a time is right too.
+ */
 export interface Ready {
   /** Undefined when nothing is to be written. */
   readonly write: Write | undefined;
@@ -53,6 +59,8 @@ export interface Ready {
   readonly messages: readonly Message[];
   /** May be sent when `write` is on disk. */
   readonly promises: readonly Message[];
+  /** Answers to `readIndex`. */
+  readonly reads: readonly ReadAnswer[];
 }
 
 export interface Write {
@@ -65,13 +73,20 @@ export interface Write {
 
 export class Raft {
   private readonly state: RaftState;
+  /** The hard state as of the last `advance`, and as of the last `ready`. */
   private saved: HardState;
-  /** Between `ready` and `advance`. */
-  private outstanding: Ready | undefined;
+  private issued: HardState;
+  /** The snapshot that the last `ready` gave out to be written. */
+  private issuedSnapshot: Snapshot | undefined;
+  /** Taken with `ready`, not advanced yet; oldest first. */
+  private readonly outstanding: Ready[] = [];
 
   constructor(settings: Settings, stored: Stored) {
     this.saved = stored.hardState;
-    this.state = new RaftState(settings, new RaftLog(stored), stored.hardState, stored.voters);
+    this.issued = stored.hardState;
+    const configuration = fromConfState(stored.confState);
+    this.state = new RaftState(settings, new RaftLog(stored), stored.hardState, configuration);
+    this.state.know(stored.members);
   }
 
   get role(): Role {
@@ -99,12 +114,53 @@ export class Raft {
   }
 
   get confState(): ConfState {
-    return confState(this.state);
+    return toConfState(this.state.configuration);
+  }
+
+  /** Ids of those that vote, also of those that only vote until a joint change is left. */
+  get voters(): readonly bigint[] {
+    const { configuration, members } = this.state;
+    return [...members.keys()].filter((id) => isVoter(configuration, id));
+  }
+
+  /** Ids of those that get the log and have no vote. */
+  get learners(): readonly bigint[] {
+    const { configuration, members } = this.state;
+    return [...members.keys()].filter((id) => !isVoter(configuration, id));
   }
 
   /** True when a majority is this member alone. */
   get isSoleVoter(): boolean {
-    return this.state.isVoter && this.state.members.size === 1;
+    return this.state.isVoter && this.voters.length === 1;
+  }
+
+  /**
+   * Every member, also the learners, is known to have all that SwarmKit's managers have not. While
+   * it is false the group keeps SwarmKit's ways, and the shell SwarmKit's tick of one second.
+   */
+  get allOurs(): boolean {
+    return this.state.everyoneHas(OUR_FEATURES);
+  }
+
+  /** A member waits for a snapshot that is newer than the one there is. */
+  get snapshotDue(): boolean {
+    return this.state.snapshotDue;
+  }
+
+  /** Messages that were dropped because they cannot be true. */
+  get refused(): number {
+    let sum = 0;
+    for (const count of this.state.refused.values()) sum += count;
+    return sum;
+  }
+
+  /** What the leader knows of a member. Undefined for one that is none. */
+  progress(id: bigint): ProgressView | undefined {
+    return this.state.members.get(id)?.view;
+  }
+
+  status(): Status {
+    return statusOf(this.state);
   }
 
   termOf(index: bigint): bigint | undefined {
@@ -115,22 +171,23 @@ export class Raft {
     const { state } = this;
     const { electionTicks, heartbeatTicks } = state.settings;
     state.electionElapsed++;
+    state.heartbeatElapsed++;
+    const beat = state.heartbeatElapsed >= heartbeatTicks;
+    if (beat) state.heartbeatElapsed = 0;
     if (state.role !== 'leader') {
       if (state.electionElapsed >= state.electionTimeout) {
         state.electionElapsed = 0;
         campaign(state);
-      }
+      } else if (beat) repeatReads(state);
       return;
     }
-    state.heartbeatElapsed++;
     if (state.electionElapsed >= electionTicks) {
       state.electionElapsed = 0;
+      state.transferee = NOBODY;
       checkQuorum(state);
+      leaveJointChange(state);
     }
-    if (state.role === 'leader' && state.heartbeatElapsed >= heartbeatTicks) {
-      state.heartbeatElapsed = 0;
-      broadcastHeartbeat(state);
-    }
+    if (state.role === 'leader' && beat) broadcastHeartbeat(state);
   }
 
   /** Stands for election now instead of after a timeout. */
@@ -138,46 +195,70 @@ export class Raft {
     campaign(this.state);
   }
 
-  /** Undefined when this member does not lead: nothing was appended. */
-  propose(data: Buffer): Position | undefined {
-    if (this.state.role !== 'leader') return undefined;
-    return appendOwn(this.state, EntryType.EntryNormal, data);
+  propose(data: Buffer): Position | Refusal {
+    return this.refusalOf(data.length) ?? appendOwn(this.state, EntryType.EntryNormal, data);
   }
 
-  /** As `propose`. While another change is not applied yet, an empty entry is appended in its place. */
-  proposeChange(encodedChange: Buffer): Position | undefined {
+  /** All of them, one behind the other, or none. The position is that of the first one. */
+  proposeAll(batch: readonly Buffer[]): Position | Refusal {
     const { state } = this;
-    if (state.role !== 'leader') return undefined;
-    if (state.pendingChange > state.applied)
-      return appendOwn(state, EntryType.EntryNormal, Buffer.alloc(0));
-    const position = appendOwn(state, EntryType.EntryConfChange, encodedChange);
-    state.pendingChange = position.index;
-    return position;
+    let bytes = 0;
+    for (const data of batch) bytes += data.length;
+    const refusal = this.refusalOf(bytes);
+    if (refusal !== undefined) return refusal;
+    const first = { index: state.log.lastIndex + 1n, term: state.term };
+    for (const data of batch) appendOwn(state, EntryType.EntryNormal, data);
+    return first;
   }
 
-  /** To be called when the entry of a change is applied. */
-  applyChange(change: ConfChange): void {
+  /**
+   * A change of the group. Version 2 and learners only where all members can. While another change is
+   * not applied yet, or it does not fit the joint configuration, an empty entry is appended in its place.
+   */
+  proposeChange(change: Change): Position | Refusal {
+    return proposeChange(this.state, change);
+  }
+
+  /** The leader hands over to a voter. Proposals are refused until it did, or gave up after an election timeout. */
+  transferLeader(to: bigint): Refusal | undefined {
+    return transferLeader(this.state, to);
+  }
+
+  /**
+   * The answer comes with a `ready`. `context` names the question and must never be used again, in no
+   * life of this member: an answer to the earlier one would be taken for one to this.
+   */
+  readIndex(context: Buffer): Refusal | undefined {
+    return askRead(this.state, context);
+  }
+
+  /**
+   * `entry` is in the state machine. To be called for each, in order. Returns the change that it made
+   * to the group, which is in `confState` now.
+   */
+  applied(entry: Entry): Change | undefined {
     const { state } = this;
-    changeMembers(state, change);
-    if (state.role !== 'leader') return;
-    // A smaller group may have a majority already; a new member wants to hear from us.
-    commit(state);
-    state.appendDue = true;
-  }
-
-  /** Everything up to `index` is in the state machine. */
-  appliedTo(index: bigint): void {
-    invariant(index <= this.state.log.handed, 'RAFT_APPLIED_ORDER', {
-      index,
-      handed: this.state.log.handed,
+    invariant(entry.Index <= state.log.handed, 'RAFT_APPLIED_ORDER', {
+      index: entry.Index,
+      handed: state.log.handed,
     });
     // A snapshot from the leader may have come past what was still being applied.
-    if (index > this.state.applied) this.state.applied = index;
+    if (entry.Index <= state.applied) return undefined;
+    state.applied = entry.Index;
+    const change = decodeChange(entry);
+    entryApplied(state, change, entry.Index);
+    return change;
+  }
+
+  /** What members are known to be able to do, from a snapshot that was received. */
+  knowMembers(members: readonly RaftMember[]): void {
+    this.state.know(members);
   }
 
   /** A snapshot is on disk; entries up to `upTo` are not needed any more. */
   compact(snapshot: Position, upTo: bigint): void {
     this.state.log.compact(snapshot, upTo);
+    this.state.snapshotDue = false;
   }
 
   /** The transport's report on a MsgSnap that it was given. */
@@ -191,41 +272,9 @@ export class Raft {
     if (this.state.role === 'leader' && progress?.pace === 'replicate') progress.probe();
   }
 
-  /** A message from another member. */
+  /** A message from another member. Whatever it is, it does no harm. */
   step(message: Message): void {
-    const { state } = this;
-    if (message.term > state.term && !this.followTerm(message)) return;
-    if (message.term < state.term) {
-      // A leader that was cut off learns from our term that it is over.
-      if (message.type === MessageType.MsgApp || message.type === MessageType.MsgHeartbeat)
-        state.send({ type: MessageType.MsgAppResp, to: message.from });
-      return;
-    }
-    switch (message.type) {
-      case MessageType.MsgVote:
-        handleVote(state, message);
-        return;
-      case MessageType.MsgVoteResp:
-        handleVoteResponse(state, message);
-        return;
-      case MessageType.MsgApp:
-      case MessageType.MsgHeartbeat:
-      case MessageType.MsgSnap:
-        this.hearLeader(message);
-        return;
-      case MessageType.MsgAppResp:
-        if (state.role === 'leader') handleAppendResponse(state, message);
-        return;
-      case MessageType.MsgHeartbeatResp:
-        if (state.role === 'leader') handleHeartbeatResponse(state, message);
-        return;
-      case MessageType.MsgTimeoutNow:
-        if (state.role === 'follower') campaign(state, true);
-        return;
-      default:
-        // Local or unused types: nobody sends them over the wire.
-        return;
-    }
+    step(this.state, message);
   }
 
   get hasReady(): boolean {
@@ -235,51 +284,59 @@ export class Raft {
       state.appendDue ||
       state.outbox.length > 0 ||
       state.promises.length > 0 ||
-      state.log.next(0).length > 0
+      state.reads.answers.length > 0 ||
+      readsDue(state) ||
+      state.log.hasNext
     );
   }
 
-  /** What is to be done now. Not called again before `advance`. */
+  /** What is to be done now. */
   ready(): Ready {
     const { state } = this;
-    invariant(this.outstanding === undefined, 'RAFT_READY_TWICE');
+    const { log } = state;
     if (state.appendDue && state.role === 'leader') broadcastAppend(state);
     state.appendDue = false;
-    const committed = state.log.next(MAX_HANDED_BYTES);
-    state.log.handed = committed.at(-1)?.Index ?? state.log.handed;
-    this.outstanding = {
-      write: this.mustWrite()
-        ? {
-            hardState: this.hardState(),
-            snapshot: state.log.incoming,
-            entries: state.log.unstable(),
-          }
-        : undefined,
+    flushReads(state);
+    const committed = log.next(MAX_HANDED_BYTES);
+    log.handed = committed.at(-1)?.Index ?? log.handed;
+    const ready: Ready = {
+      write: this.mustWrite() ? this.takeWrite() : undefined,
       committed,
       messages: state.outbox,
       promises: state.promises,
+      reads: state.reads.answers,
     };
     state.outbox = [];
     state.promises = [];
-    return this.outstanding;
+    state.reads.answers = [];
+    this.outstanding.push(ready);
+    return ready;
   }
 
-  /** The outstanding `ready` is on disk. */
+  /** The write of the oldest outstanding `ready` is on disk. */
   advance(): void {
     const { state } = this;
-    const write = this.outstanding?.write;
-    invariant(this.outstanding !== undefined, 'RAFT_ADVANCE_WITHOUT_READY');
-    this.outstanding = undefined;
+    const ready = this.outstanding.shift();
+    invariant(ready !== undefined, 'RAFT_ADVANCE_WITHOUT_READY');
+    const { write } = ready;
     if (write === undefined) return;
     this.saved = write.hardState;
     if (write.snapshot !== undefined && state.log.incoming === write.snapshot) {
       state.log.incoming = undefined;
+      this.issuedSnapshot = undefined;
       state.log.snapshot = write.snapshot.metadata;
     }
-    const last = write.entries.at(-1);
-    if (last !== undefined) state.log.stableTo({ index: last.Index, term: last.Term });
+    state.log.saved();
     if (this.saved.term === state.term && this.saved.vote === state.id) ownVoteSaved(state);
     ownLogSaved(state);
+  }
+
+  private takeWrite(): Write {
+    const { log } = this.state;
+    this.issued = this.hardState();
+    const snapshot = log.incoming === this.issuedSnapshot ? undefined : log.incoming;
+    this.issuedSnapshot = log.incoming;
+    return { hardState: this.issued, snapshot, entries: log.takeUnwritten() };
   }
 
   private hardState(): HardState {
@@ -288,40 +345,21 @@ export class Raft {
 
   /** The commit index alone is not worth a write: it is found again from the logs of a majority. */
   private mustWrite(): boolean {
-    const { state, saved } = this;
+    const { state, issued } = this;
+    const { incoming } = state.log;
     return (
-      state.term !== saved.term ||
-      state.vote !== saved.vote ||
-      state.log.stable < state.log.lastIndex ||
-      state.log.incoming !== undefined
+      state.term !== issued.term ||
+      state.vote !== issued.vote ||
+      state.log.issued < state.log.lastIndex ||
+      (incoming !== undefined && incoming !== this.issuedSnapshot)
     );
   }
 
-  /** A higher term ends ours, except that a vote is not let disturb a leader that we still hear. */
-  private followTerm(message: Message): boolean {
-    const { state } = this;
-    if (message.type === MessageType.MsgVote && !isTransfer(message)) {
-      const heard = state.electionElapsed < state.settings.electionTicks;
-      if (state.leader !== NOBODY && heard) return false;
-    }
-    state.becomeFollower(message.term, isFromLeader(message) ? message.from : NOBODY);
-    return true;
-  }
-
-  private hearLeader(message: Message): void {
-    const { state } = this;
-    invariant(state.role !== 'leader', 'RAFT_TWO_LEADERS', {
-      term: message.term,
-      from: message.from,
-    });
-    if (state.role === 'candidate') state.becomeFollower(message.term, message.from);
-    state.electionElapsed = 0;
-    state.leader = message.from;
-    if (message.type === MessageType.MsgApp) handleAppend(state, message);
-    else if (message.type === MessageType.MsgHeartbeat) handleHeartbeat(state, message);
-    else handleSnapshot(state, message);
+  private refusalOf(bytes: number): Refusal | undefined {
+    const { role, transferee, log, settings } = this.state;
+    if (role !== 'leader') return 'not-leader';
+    if (transferee !== NOBODY) return 'transferring';
+    const waiting = log.bytes(log.committed);
+    return waiting > 0 && waiting + bytes > settings.maxUncommittedBytes ? 'busy' : undefined;
   }
 }
-
-const isFromLeader = ({ type }: Message): boolean =>
-  type === MessageType.MsgApp || type === MessageType.MsgHeartbeat || type === MessageType.MsgSnap;

@@ -2,9 +2,11 @@
  * Who the members are: their addresses and node ids, and the raft ids that are never used again.
  * Built from the configuration changes in the log, so every member has the same one.
  */
-import { type ConfChange, ConfChangeType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
-import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import type { ConfState } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
+import { type Change, describedMembers, singleChanges } from './change.js';
+import { everyMember, fromConfState } from './configuration.js';
 
 export class Roster {
   private readonly byId = new Map<bigint, RaftMember>();
@@ -18,22 +20,30 @@ export class Roster {
     return this.removed.has(raftId);
   }
 
-  apply(change: ConfChange): void {
-    if (change.type === ConfChangeType.ConfChangeRemoveNode) {
-      this.byId.delete(change.nodeId);
-      this.removed.add(change.nodeId);
-      return;
-    }
-    const member = RaftMember.decode(change.context);
+  /**
+   * A change was applied, and led to `confState`. Who only votes until a joint change is left is a
+   * member until then: without it nothing could be left.
+   */
+  apply(change: Change, confState: ConfState): void {
     // A forced new cluster adds itself with a placeholder that names nobody.
-    if (member.raftId !== 0n && !this.removed.has(member.raftId))
-      this.byId.set(member.raftId, member);
+    for (const member of describedMembers(change))
+      if (member.raftId !== 0n && !this.removed.has(member.raftId))
+        this.byId.set(member.raftId, member);
+    const staying = new Set(everyMember(fromConfState(confState)));
+    for (const { nodeId } of singleChanges(change))
+      if (nodeId !== 0n && !staying.has(nodeId)) this.remove(nodeId);
+    for (const raftId of [...this.byId.keys()]) if (!staying.has(raftId)) this.remove(raftId);
   }
 
   restore(snapshot: ClusterSnapshot): void {
     this.byId.clear();
     for (const member of snapshot.members) this.byId.set(member.raftId, member);
     for (const raftId of snapshot.removed) this.removed.add(raftId);
+  }
+
+  private remove(raftId: bigint): void {
+    this.byId.delete(raftId);
+    this.removed.add(raftId);
   }
 
   toSnapshot(): ClusterSnapshot {

@@ -5,7 +5,7 @@
  */
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import { type Message, MessageType, Snapshot } from '@swarmkit/sdk/wire/gen/raftpb/raft';
-import { confState } from './membership.js';
+import { everyMember, fromConfState, toConfState } from './configuration.js';
 import type { Progress } from './progress.js';
 import type { RaftState } from './state.js';
 
@@ -14,7 +14,15 @@ export function sendSnapshot(state: RaftState, to: bigint, progress: Progress): 
   if (!progress.active) return false;
   const { index, term } = state.log.snapshot;
   invariant(index > 0n, 'RAFT_NO_SNAPSHOT', { firstIndex: state.log.firstIndex });
-  const snapshot = Snapshot.create({ metadata: { index, term, confState: confState(state) } });
+  // The configuration that goes along is the present one, as SwarmKit does it, so that a member that
+  // was added since finds itself in it; it meets the changes in between again, and they change nothing.
+  // Entering and leaving a joint change again would: then the snapshot must be newer.
+  if (index < state.jointChange) {
+    state.snapshotDue = true;
+    return false;
+  }
+  const confState = toConfState(state.configuration);
+  const snapshot = Snapshot.create({ metadata: { index, term, confState } });
   state.send({ type: MessageType.MsgSnap, to, snapshot });
   progress.sendSnapshot(index);
   return true;
@@ -26,6 +34,8 @@ export function snapshotReported(state: RaftState, to: bigint, arrived: boolean)
   if (state.role !== 'leader' || progress?.pace !== 'snapshot') return;
   if (!arrived) progress.pendingSnapshot = 0n;
   progress.probe();
+  // It arrived: the member says so itself. It did not: not again before the member was heard of.
+  progress.pause();
 }
 
 export function handleSnapshot(state: RaftState, message: Message): void {
@@ -35,8 +45,13 @@ export function handleSnapshot(state: RaftState, message: Message): void {
 }
 
 function restore(state: RaftState, snapshot: Snapshot): boolean {
-  const { index, term, confState: configuration } = snapshot.metadata;
-  if (index <= state.log.committed || !configuration.voters.includes(state.id)) return false;
+  const { index, term } = snapshot.metadata;
+  const configuration = fromConfState(snapshot.metadata.confState);
+  if (index <= state.log.committed) return false;
+  if (!everyMember(configuration).includes(state.id)) {
+    state.refuse('snapshot of a group without this member');
+    return false;
+  }
   if (state.log.matches({ index, term })) {
     // We have all of it; only the commit index was old.
     state.log.commitTo(index);
@@ -44,6 +59,7 @@ function restore(state: RaftState, snapshot: Snapshot): boolean {
   }
   state.log.restore(snapshot);
   state.applied = index;
-  state.setVoters(configuration.voters);
+  state.jointChange = 0n;
+  state.configure(configuration);
   return true;
 }

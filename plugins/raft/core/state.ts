@@ -3,12 +3,18 @@
  * of messages, as functions on this. Plain data and bookkeeping only.
  */
 import { type HardState, Message, MessageType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { type Configuration, everyMember, isVoter } from './configuration.js';
 import type { RaftLog } from './log.js';
 import { Progress } from './progress.js';
+import { Reads } from './reads.js';
 
-export type Role = 'follower' | 'candidate' | 'leader';
+export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
 
 export const NOBODY = 0n;
+
+/** Terms and indexes beyond it are lies. Far from where the wire's 64 bits would begin again. */
+export const HIGHEST = 1n << 62n;
 
 export interface Settings {
   readonly id: bigint;
@@ -18,9 +24,27 @@ export interface Settings {
   readonly maxAppendBytes: number;
   /** Appends that may be out to one member. */
   readonly maxInflight: number;
+  /** Bytes of entries that may be out to one member. */
+  readonly maxInflightBytes: number;
+  /** Bytes of entries that wait for a majority; above it proposals are refused. One is always taken. */
+  readonly maxUncommittedBytes: number;
   /** Uniform integer in [0, below), for election timeouts. */
   readonly random: (below: number) => number;
 }
+
+/** Why a caller's wish is not carried out. Nothing was appended or sent. */
+export type Refusal =
+  | 'not-leader'
+  /** Nobody leads as far as this member knows. */
+  | 'no-leader'
+  /** Leadership is being handed over. */
+  | 'transferring'
+  /** Too much waits already. */
+  | 'busy'
+  /** Some member cannot do this, or is not known to. */
+  | 'unsupported'
+  /** No such change can be made to this group, or no such member leads it. */
+  | 'impossible';
 
 /** What must be on our disk before it may leave: it promises something about our disk. */
 const PROMISES: ReadonlySet<MessageType> = new Set([
@@ -36,33 +60,49 @@ export class RaftState {
   vote: bigint;
   role: Role = 'follower';
   leader = NOBODY;
-  /** Every voter, ourselves too. Its values mean something only on a leader. */
+  configuration: Configuration;
+  /** Everybody in the configuration, ourselves too. Its values mean something only on a leader. */
   readonly members = new Map<bigint, Progress>();
+  /** Everybody in the configuration but ourselves. */
+  others: readonly bigint[] = [];
+  /** Features that every member is known to have. */
+  shared = 0;
   /** Answers to our candidacy. */
   readonly votes = new Map<bigint, boolean>();
   /** Index of the last configuration change that may still be unapplied. */
   pendingChange = 0n;
+  /** Index of the last change that entered or left a joint configuration, as far as we applied any. */
+  jointChange = 0n;
+  /** Whom we hand leadership over to. */
+  transferee = NOBODY;
+  readonly reads = new Reads();
   applied: bigint;
   electionElapsed = 0;
   heartbeatElapsed = 0;
   electionTimeout = 0;
   /** There are entries or a commit index that members have not been sent. */
   appendDue = false;
+  /** A member needs a snapshot that is newer than the one there is. */
+  snapshotDue = false;
   /** May leave at once. */
   outbox: Message[] = [];
   /** May leave when all that is unstable now is on our disk. */
   promises: Message[] = [];
+  /** Messages that were dropped because they cannot be true, by reason. */
+  readonly refused = new Map<string, number>();
+  private readonly features = new Map<bigint, number>();
 
   constructor(
     readonly settings: Settings,
     readonly log: RaftLog,
     saved: HardState,
-    voters: readonly bigint[],
+    configuration: Configuration,
   ) {
     this.term = saved.term;
     this.vote = saved.vote;
     this.applied = log.handed;
-    this.setVoters(voters);
+    this.configuration = configuration;
+    this.configure(configuration);
     this.resetTimers();
   }
 
@@ -70,13 +110,13 @@ export class RaftState {
     return this.settings.id;
   }
 
-  get quorum(): number {
-    return Math.floor(this.members.size / 2) + 1;
+  /** Only a voter may campaign, and only one of the electorate that stays. */
+  get mayCampaign(): boolean {
+    return this.configuration.voters.includes(this.id) && this.log.incoming === undefined;
   }
 
-  /** Only a voter may campaign. */
   get isVoter(): boolean {
-    return this.members.has(this.id);
+    return isVoter(this.configuration, this.id);
   }
 
   send(message: Partial<Message> & Pick<Message, 'type' | 'to'>): void {
@@ -84,17 +124,35 @@ export class RaftState {
     (PROMISES.has(whole.type) ? this.promises : this.outbox).push(whole);
   }
 
-  others(): bigint[] {
-    return [...this.members.keys()].filter((id) => id !== this.id);
+  refuse(reason: string): void {
+    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
   }
 
-  setVoters(voters: readonly bigint[]): void {
-    this.members.clear();
-    for (const id of voters) this.members.set(id, this.freshProgress());
+  /** Keeps what is known of the members that stay. */
+  configure(configuration: Configuration): void {
+    this.configuration = configuration;
+    const everybody = everyMember(configuration);
+    for (const id of [...this.members.keys()]) if (!everybody.includes(id)) this.members.delete(id);
+    for (const id of everybody) {
+      if (this.members.has(id)) continue;
+      const progress = this.freshProgress();
+      // Not to be counted out before it had a chance to answer.
+      progress.active = true;
+      this.members.set(id, progress);
+    }
+    this.others = everybody.filter((id) => id !== this.id);
+    this.share();
   }
 
-  freshProgress(): Progress {
-    return new Progress(this.log.lastIndex + 1n, this.settings.maxInflight);
+  /** What members are known to be able to do. */
+  know(members: readonly RaftMember[]): void {
+    for (const { raftId, features } of members) this.features.set(raftId, features);
+    this.share();
+  }
+
+  /** True while every member is known to have all of these features. */
+  everyoneHas(features: number): boolean {
+    return (this.shared & features) === features;
   }
 
   becomeFollower(term: bigint, leader: bigint): void {
@@ -112,9 +170,23 @@ export class RaftState {
     this.leader = NOBODY;
     this.votes.clear();
     this.pendingChange = 0n;
+    this.transferee = NOBODY;
     this.appendDue = false;
+    this.snapshotDue = false;
+    this.reads.abandon(this.id);
     for (const id of this.members.keys()) this.members.set(id, this.freshProgress());
     this.resetTimers();
+  }
+
+  private freshProgress(): Progress {
+    const { maxInflight, maxInflightBytes } = this.settings;
+    return new Progress(this.log.lastIndex + 1n, maxInflight, maxInflightBytes);
+  }
+
+  private share(): void {
+    let shared = this.members.size === 0 ? 0 : ~0;
+    for (const id of this.members.keys()) shared &= this.features.get(id) ?? 0;
+    this.shared = shared;
   }
 
   /** Different for every member and every time, so that candidacies rarely collide. */

@@ -8,6 +8,7 @@ import {
   HardState,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { OUR_FEATURES } from '../core/features.js';
 import type { LoadedLog, LogDisk } from './log-disk.js';
 
 /** Uniform in 1 to 2^63. Never 0, which names nobody. */
@@ -20,7 +21,12 @@ export async function bootstrap(
   identity: { readonly raftId: bigint; readonly nodeId: string; readonly address: string },
 ): Promise<LoadedLog> {
   const { raftId, nodeId, address } = identity;
-  const member = RaftMember.create({ raftId, nodeId, addr: address });
+  const member = RaftMember.create({
+    raftId,
+    nodeId,
+    addr: address,
+    features: OUR_FEATURES,
+  });
   const change = ConfChange.create({
     type: ConfChangeType.ConfChangeAddNode,
     nodeId: raftId,

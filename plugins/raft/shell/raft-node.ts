@@ -14,7 +14,7 @@ import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import { type Cancel, delay, type Env } from '@swarmkit/sdk/plugin/env';
 import { invariant, isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
-import { ConfChange, type Entry, EntryType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { ConfState, type Entry } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import type { Observable } from 'rxjs';
 import { ORIGIN } from '../core/log.js';
 import { Raft, type Write } from '../core/raft.js';
@@ -45,6 +45,7 @@ const ELECTION_TICKS = 10;
 const HEARTBEAT_TICKS = 1;
 const MAX_APPEND_BYTES = 65_535;
 const MAX_INFLIGHT = 256;
+const MAX_INFLIGHT_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = { first: 100, most: 5_000 };
 
 export const NO_LEADERSHIP: Leadership = { term: 0n, leading: false, leaderId: 0n };
@@ -139,7 +140,8 @@ export class RaftNode implements Consensus {
       throw busy(this.proposals.bytes);
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
     const proposed = this.running.raft.propose(bytes);
-    if (proposed === undefined) throw notLeader();
+    if (proposed === 'busy') throw busy(this.proposals.bytes);
+    if (typeof proposed === 'string') throw notLeader();
     this.wake();
     return await this.proposals.wait(proposed, data.length);
   }
@@ -194,12 +196,15 @@ export class RaftNode implements Consensus {
         heartbeatTicks: HEARTBEAT_TICKS,
         maxAppendBytes: MAX_APPEND_BYTES,
         maxInflight: MAX_INFLIGHT,
+        maxInflightBytes: MAX_INFLIGHT_BYTES,
+        maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
         random: (below) => env.random.int(below),
       },
       {
         hardState: stored.hardState,
         snapshot: snapshot ?? ORIGIN,
-        voters: snapshot?.confState.voters ?? [],
+        confState: snapshot?.confState ?? ConfState.create(),
+        members: this.roster.members,
         entries: stored.entries,
         committed: stored.hardState.commit,
       },
@@ -260,6 +265,7 @@ export class RaftNode implements Consensus {
         if (write?.snapshot !== undefined) {
           applier.clear();
           this.restore(machine, write.snapshot, disk.location);
+          raft.knowMembers(this.roster.members);
           snapshotter.startAt(write.snapshot.metadata);
         }
         raft.advance();
@@ -301,12 +307,8 @@ export class RaftNode implements Consensus {
   private entryApplied(entry: Entry): void {
     const { raft, snapshotter } = this.running as Running;
     this.applied = entry.Index;
-    if (entry.Type !== EntryType.EntryNormal) {
-      const change = ConfChange.decode(entry.Data);
-      raft.applyChange(change);
-      this.roster.apply(change);
-    }
-    raft.appliedTo(entry.Index);
+    const change = raft.applied(entry);
+    if (change !== undefined) this.roster.apply(change, raft.confState);
     this.proposals.applied(entry);
     snapshotter.applied(
       entry,

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   ConfChangeType,
+  ConfState,
   EntryType,
   HardState,
   Message,
   MessageType,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { encodeChange } from '../core/change.js';
 import { change, entry, founded, Group } from './group.js';
 
 const texts = (group: Group, id: number): string[] =>
@@ -109,13 +111,13 @@ describe('election', () => {
     const removed = {
       ...entry(4, 1, ''),
       Type: EntryType.EntryConfChange,
-      Data: change(ConfChangeType.ConfChangeRemoveNode, 1n),
+      Data: encodeChange(change(ConfChangeType.ConfChangeRemoveNode, 1n)).data,
     };
     const member = group.add(1n, {
       ...founded([]),
       hardState: HardState.create({ term: 1n, commit: 4n }),
       snapshot: { index: 3n, term: 1n },
-      voters: [1n, 2n, 3n],
+      confState: ConfState.create({ voters: [1n, 2n, 3n] }),
       entries: [removed],
       tape: ['', '', ''],
     });
@@ -192,7 +194,7 @@ describe('election', () => {
     group.passes = isolating(1);
     group.tick(21);
     assert.notEqual(group.raft(1).role, 'leader');
-    assert.equal(group.raft(1).propose(Buffer.from('x')), undefined);
+    assert.equal(group.raft(1).propose(Buffer.from('x')), 'not-leader');
   });
 
   it('needs a majority', () => {

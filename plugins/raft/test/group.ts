@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import {
   ConfChange,
   ConfChangeType,
+  ConfState,
   Entry,
   EntryType,
   HardState,
@@ -14,46 +15,64 @@ import {
   MessageType,
   type Snapshot,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
+import { encodeChange } from '../core/change.js';
 import { ORIGIN, type Position } from '../core/log.js';
 import { Raft, type Ready, type Write } from '../core/raft.js';
+import { Roster } from '../core/roster.js';
 
 export interface DiskImage {
   hardState: HardState;
   entries: Entry[];
   snapshot: Position;
-  voters: readonly bigint[];
+  confState: ConfState;
+  /** Who they are, as of the snapshot. */
+  membership: ClusterSnapshot;
   /** The state machine as of the snapshot. */
   tape: readonly string[];
 }
 
-export const change = (type: ConfChangeType, nodeId: bigint): Buffer =>
-  Buffer.from(ConfChange.encode(ConfChange.create({ type, nodeId })).finish());
+/** SwarmKit's kind of change. `features`: what the member that it adds can do. */
+export const change = (type: ConfChangeType, nodeId: bigint, features = 0): ConfChange =>
+  ConfChange.create({ type, nodeId, context: describe(nodeId, features) });
+
+const describe = (raftId: bigint, features: number): Buffer =>
+  Buffer.from(RaftMember.encode(RaftMember.create({ raftId, features })).finish());
 
 export const entry = (index: number, term: number, data = `${index}/${term}`): Entry =>
   Entry.create({ Index: BigInt(index), Term: BigInt(term), Data: Buffer.from(data) });
 
 /** The log that every member of a new group begins with: one change a member, all committed. */
-export function founded(ids: readonly bigint[]): DiskImage {
+export function founded(ids: readonly bigint[], features = 0): DiskImage {
   const entries = ids.map((id, i) =>
     Entry.create({
       Type: EntryType.EntryConfChange,
       Index: BigInt(i + 1),
       Term: 1n,
-      Data: change(ConfChangeType.ConfChangeAddNode, id),
+      Data: encodeChange(change(ConfChangeType.ConfChangeAddNode, id, features)).data,
     }),
   );
   return {
     hardState: HardState.create({ term: 1n, commit: BigInt(ids.length) }),
     entries,
     snapshot: ORIGIN,
-    voters: [],
+    confState: ConfState.create(),
+    membership: ClusterSnapshot.create(),
     tape: [],
   };
+}
+
+interface SnapshotData {
+  readonly tape: readonly string[];
+  /** Encoded, base64. */
+  readonly membership: string;
 }
 
 export class GroupMember {
   raft: Raft | undefined;
   tape: string[] = [];
+  private roster = new Roster();
   private writing: Ready | undefined;
 
   constructor(
@@ -74,7 +93,9 @@ export class GroupMember {
 
   /** As `start`, before it did anything. */
   create(): void {
-    const { hardState, entries, snapshot, voters, tape } = this.disk;
+    const { hardState, entries, snapshot, confState, membership, tape } = this.disk;
+    this.roster = new Roster();
+    this.roster.restore(membership);
     this.tape = [...tape];
     this.raft = new Raft(
       {
@@ -83,9 +104,18 @@ export class GroupMember {
         heartbeatTicks: 1,
         maxAppendBytes: 64,
         maxInflight: 4,
+        maxInflightBytes: 1_024,
+        maxUncommittedBytes: 1_024 * 1_024,
         random: this.group.random,
       },
-      { hardState, snapshot, voters, entries: [...entries], committed: hardState.commit },
+      {
+        hardState,
+        snapshot,
+        confState,
+        members: membership.members,
+        entries: [...entries],
+        committed: hardState.commit,
+      },
     );
   }
 
@@ -126,7 +156,8 @@ export class GroupMember {
     const kept = index - BigInt(keep);
     raft.compact({ index, term }, kept);
     this.disk.snapshot = { index, term };
-    this.disk.voters = raft.confState.voters;
+    this.disk.confState = raft.confState;
+    this.disk.membership = this.roster.toSnapshot();
     this.disk.tape = [...this.tape];
     this.disk.entries = this.disk.entries.filter((one) => one.Index > kept);
   }
@@ -143,9 +174,13 @@ export class GroupMember {
   private install(snapshot: Snapshot): void {
     const { disk } = this;
     disk.snapshot = snapshot.metadata;
-    disk.voters = snapshot.metadata.confState.voters;
-    disk.tape = JSON.parse(snapshot.data.toString()) as string[];
+    disk.confState = snapshot.metadata.confState;
+    const { tape, membership } = JSON.parse(snapshot.data.toString()) as SnapshotData;
+    disk.tape = tape;
+    disk.membership = ClusterSnapshot.decode(Buffer.from(membership, 'base64'));
     disk.entries = [];
+    this.roster.restore(disk.membership);
+    this.running.knowMembers(disk.membership.members);
     this.tape = [...disk.tape];
   }
 
@@ -154,9 +189,8 @@ export class GroupMember {
     assert.equal(this.tape.length, index - 1, `member ${this.id} applies ${index} out of order`);
     this.tape.push(`${one.Term}:${one.Data.toString('latin1')}`);
     this.group.note(this, index, this.tape[index - 1] as string);
-    if (one.Type === EntryType.EntryConfChange)
-      this.running.applyChange(ConfChange.decode(one.Data));
-    this.running.appliedTo(one.Index);
+    const made = this.running.applied(one);
+    if (made !== undefined) this.roster.apply(made, this.running.confState);
   }
 }
 
@@ -172,10 +206,11 @@ export class Group {
 
   constructor(readonly random: (below: number) => number) {}
 
-  static of(size: number, random: (below: number) => number = () => 0): Group {
+  /** Of SwarmKit's managers, unless they are said to have more features. */
+  static of(size: number, random: (below: number) => number = () => 0, features = 0): Group {
     const group = new Group(random);
     const ids = Array.from({ length: size }, (_, i) => BigInt(i + 1));
-    for (const id of ids) group.add(id, founded(ids)).start();
+    for (const id of ids) group.add(id, founded(ids, features)).start();
     return group;
   }
 
@@ -268,7 +303,7 @@ export class Group {
 
   propose(data: string): Position {
     const position = this.leader?.running.propose(Buffer.from(data));
-    assert.ok(position, 'nobody leads');
+    assert.ok(position !== undefined && typeof position !== 'string', `refused: ${position}`);
     return position;
   }
 
@@ -302,8 +337,12 @@ export class Group {
 
 /** The shell's part: the newest snapshot there is, which may be newer than the one that was asked for. */
 function fill(from: GroupMember, message: Message): Snapshot {
-  const { snapshot, tape } = from.disk;
+  const { snapshot, tape, membership } = from.disk;
   const confState = message.snapshot?.metadata.confState;
   assert.ok(confState && snapshot.index >= message.snapshot.metadata.index);
-  return { metadata: { ...snapshot, confState }, data: Buffer.from(JSON.stringify(tape)) };
+  const data: SnapshotData = {
+    tape,
+    membership: Buffer.from(ClusterSnapshot.encode(membership).finish()).toString('base64'),
+  };
+  return { metadata: { ...snapshot, confState }, data: Buffer.from(JSON.stringify(data)) };
 }

@@ -75,7 +75,11 @@ export interface RaftMember {
   readonly raftId: bigint;
   readonly nodeId: string;
   readonly addr: string;
-  readonly status: RaftMemberStatus | undefined;
+  readonly status:
+    | RaftMemberStatus
+    | undefined;
+  /** Ours, unknown to SwarmKit: what this member can do beyond SwarmKit's managers, as a set of bits. */
+  readonly features: number;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -537,7 +541,7 @@ export const ProcessRaftMessageResponse: MessageFns<ProcessRaftMessageResponse> 
 };
 
 function createBaseRaftMember(): RaftMember {
-  return { raftId: 0n, nodeId: "", addr: "", status: undefined };
+  return { raftId: 0n, nodeId: "", addr: "", status: undefined, features: 0 };
 }
 
 export const RaftMember: MessageFns<RaftMember> = {
@@ -556,6 +560,9 @@ export const RaftMember: MessageFns<RaftMember> = {
     }
     if (message.status !== undefined) {
       RaftMemberStatus.encode(message.status, writer.uint32(34).fork()).join();
+    }
+    if (message.features !== 0) {
+      writer.uint32(8000).uint32(message.features);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -607,6 +614,14 @@ export const RaftMember: MessageFns<RaftMember> = {
           message.status = RaftMemberStatus.decode(reader, reader.uint32());
           continue;
         }
+        case 1000: {
+          if (tag !== 8000) {
+            break;
+          }
+
+          message.features = reader.uint32();
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -625,6 +640,7 @@ export const RaftMember: MessageFns<RaftMember> = {
     message.status = (object.status !== undefined && object.status !== null)
       ? RaftMemberStatus.fromPartial(object.status)
       : undefined;
+    message.features = object.features ?? 0;
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
     }
