@@ -13,12 +13,13 @@ import {
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import type { Cluster, Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { NodeSpec, ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
+import { SubscribeLogsRequest } from '@swarmkit/sdk/wire/gen/swarmkit/logbroker';
 import { NodeStatus_State, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { until } from './until.js';
 
 /** A single node's Control API in the words of tests. Every call has a deadline. */
 export class Swarm {
-  private readonly control: ControlClient;
+  readonly control: ControlClient;
 
   constructor(socket: string) {
     this.control = connectControl(socket);
@@ -48,6 +49,30 @@ export class Swarm {
     return defined(
       (await this.control.listClusters(ListClustersRequest.create(), brief)).clusters[0],
     );
+  }
+
+  /** Waits for a node of this hostname in this state. */
+  node(hostname: string, state: NodeStatus_State, deadlineMs = 60_000): Promise<Node> {
+    return until(
+      `${hostname} is ${NodeStatus_State[state]}`,
+      async () =>
+        (await this.nodes()).find(
+          (node) => node.description?.hostname === hostname && node.status?.state === state,
+        ),
+      deadlineMs,
+    );
+  }
+
+  /** What is kept of a service's output, as text lines; the reader's own problems are thrown. */
+  async logs(serviceId: string): Promise<readonly string[]> {
+    const lines: string[] = [];
+    const request = SubscribeLogsRequest.fromPartial({
+      selector: { serviceIds: [serviceId] },
+      options: { follow: false },
+    });
+    for await (const { messages } of this.control.logs(request, brief))
+      for (const { data } of messages) lines.push(data.toString().trimEnd());
+    return lines;
   }
 
   async updateNode(node: Node, change: (spec: NodeSpec) => NodeSpec): Promise<void> {
