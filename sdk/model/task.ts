@@ -4,6 +4,7 @@
  */
 import type { Cluster, RestartBackoff, Service, Task } from '../wire/gen/swarmkit/objects.js';
 import { Annotations, TaskState } from '../wire/gen/swarmkit/types.js';
+import { DRAIN_DELAY_LABEL, spanLabel } from './service-label.js';
 import { compareTimestamps, timestampFromMs } from './time.js';
 import type { Timestamp } from '../wire/gen/google/protobuf/timestamp.js';
 
@@ -39,6 +40,19 @@ export const willNeverRun = (task: Task): boolean =>
 
 /** Uses its networks: wanted and observed up to RUNNING. */
 export const isInUse = (task: Task): boolean => isWantedRunning(task) && !isTerminal(task);
+
+/** How long it is left alone, without new connections, once it is to stop. */
+export const drainDelayMs = (task: Task): number =>
+  spanLabel(task.serviceAnnotations, DRAIN_DELAY_LABEL) ?? 0;
+
+/**
+ * New connections may go to it: it is wanted, runs, and its health check said so, where it has one. False
+ * from the very commit that tells it to stop, which is before its node learns of it.
+ */
+export const takesConnections = (task: Task): boolean =>
+  isWantedActive(task) &&
+  observedState(task) === TaskState.RUNNING &&
+  task.status?.drainUntil === undefined;
 
 /** One slot of a service: a number for replicated services and jobs, a node for global ones. */
 export interface Slot {

@@ -1,5 +1,7 @@
 import type { Exit } from '@swarmkit/sdk/contracts/executor';
+import { timestampToMs } from '@swarmkit/sdk/model/time';
 import { isRetryable, isSwarmError, messageOf } from '@swarmkit/sdk/plugin/errors';
+import type { RestartBackoff } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { type TaskStatus, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 
 /**
@@ -14,6 +16,8 @@ export type Step =
   | { readonly kind: 'move'; readonly to: TaskState; readonly message: string }
   /** Call the controller; `afterVerb` says where that leads. */
   | { readonly kind: 'call'; readonly verb: Verb }
+  /** Its connections may come to an end: nothing for so long, unless it ends by itself. */
+  | { readonly kind: 'drain'; readonly forMs: number }
   /** Nothing until the assigned task changes. */
   | { readonly kind: 'wait' };
 
@@ -21,9 +25,13 @@ export type Verb = 'prepare' | 'start' | 'wait' | 'shutdown';
 
 const { ASSIGNED, ACCEPTED, PREPARING, READY, STARTING, RUNNING, COMPLETE, SHUTDOWN } = TaskState;
 
-export function nextStep(desired: TaskState, observed: TaskState): Step {
+/** `drainMs`: what is left of the time between the wish to stop a task that runs and its signal. */
+export function nextStep(desired: TaskState, observed: TaskState, drainMs = 0): Step {
   if (observed >= COMPLETE) return { kind: 'wait' };
-  if (desired >= SHUTDOWN) return { kind: 'call', verb: 'shutdown' };
+  if (desired >= SHUTDOWN)
+    return observed === RUNNING && drainMs > 0
+      ? { kind: 'drain', forMs: drainMs }
+      : { kind: 'call', verb: 'shutdown' };
   if (observed < ACCEPTED)
     return desired > ASSIGNED
       ? { kind: 'move', to: ACCEPTED, message: 'accepted' }
@@ -64,11 +72,17 @@ export interface Verdict {
   readonly retry: boolean;
 }
 
-export function afterVerb(verb: Verb, before: TaskStatus, outcome: Outcome): Verdict {
+/** `backoff`: the task's own, see `preparedMessage`. */
+export function afterVerb(
+  verb: Verb,
+  before: TaskStatus,
+  outcome: Outcome,
+  backoff?: RestartBackoff,
+): Verdict {
   if (outcome.kind === 'failed') return afterFailure(before, outcome.error);
   switch (verb) {
     case 'prepare':
-      return reached(READY, 'prepared');
+      return reached(READY, preparedMessage(backoff));
     case 'start':
       return reached(RUNNING, 'started');
     case 'shutdown':
@@ -76,6 +90,13 @@ export function afterVerb(verb: Verb, before: TaskStatus, outcome: Outcome): Ver
     case 'wait':
       return afterExit(before, outcome.exit ?? { code: 0 });
   }
+}
+
+/** Of a task in a crash loop people want to know why it does not start, and when it will. */
+function preparedMessage(backoff: RestartBackoff | undefined): string {
+  const at = timestampToMs(backoff?.startAfter);
+  if (backoff === undefined || at === undefined) return 'prepared';
+  return `prepared; after ${backoff.failures} failures in a row it starts at ${new Date(at).toISOString()}`;
 }
 
 const reached = (state: TaskState, message: string): Verdict => ({

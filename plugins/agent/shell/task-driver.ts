@@ -1,6 +1,6 @@
 import type { Dependencies, TaskController } from '@swarmkit/sdk/contracts/executor';
-import { taskName } from '@swarmkit/sdk/model/task';
-import { timestampFromMs } from '@swarmkit/sdk/model/time';
+import { drainDelayMs, taskName } from '@swarmkit/sdk/model/task';
+import { timestampFromMs, timestampToMs } from '@swarmkit/sdk/model/time';
 import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
 import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { invariant, isRetryable, messageOf } from '@swarmkit/sdk/plugin/errors';
@@ -134,13 +134,32 @@ export class TaskDriver {
   }
 
   private async step(): Promise<void> {
-    const step = nextStep(this.task.desiredState, this.status.state);
+    const step = nextStep(this.task.desiredState, this.status.state, this.drainLeftMs());
     if (step.kind === 'wait') return this.wakeup.wait();
     const controller = await this.control();
     if (controller === undefined) return;
     if (step.kind === 'move')
       return this.become({ state: step.to, message: step.message, err: '' });
+    if (step.kind === 'drain') return this.drain(controller, step.forMs);
     await this.call(controller, step.verb);
+  }
+
+  /** All of its delay until the drain has begun; also after a restart of the agent, and whatever the clock did. */
+  private drainLeftMs(): number {
+    const delay = drainDelayMs(this.task);
+    const until = timestampToMs(this.status.drainUntil);
+    if (delay === 0 || until === undefined) return delay;
+    return Math.min(delay, Math.max(0, until - this.parts.clock.now()));
+  }
+
+  private async drain(controller: TaskController, forMs: number): Promise<void> {
+    if (this.status.drainUntil === undefined)
+      await this.become({
+        message: 'draining',
+        err: '',
+        drainUntil: timestampFromMs(this.parts.clock.now() + forMs),
+      });
+    await this.call(controller, 'wait', forMs);
   }
 
   /** The controller, told of the latest task; undefined when there is none to be had. */
@@ -163,20 +182,25 @@ export class TaskDriver {
     }
   }
 
-  private async call(controller: TaskController, name: Verb): Promise<void> {
+  /** No longer than `forMs`, where that is given. */
+  private async call(controller: TaskController, name: Verb, forMs?: number): Promise<void> {
     const abort = new AbortController();
     this.verb = { name, abort };
+    const cancel =
+      forMs === undefined ? undefined : this.parts.clock.after(forMs, () => abort.abort());
     let outcome: Outcome;
     try {
       const exit = await this.perform(controller, name, abort.signal);
       outcome = exit === undefined ? { kind: 'done' } : { kind: 'done', exit };
     } catch (error) {
       outcome = { kind: 'failed', error };
+    } finally {
+      cancel?.();
     }
     this.verb = undefined;
     // Cut short by ourselves: nothing was learned about the task. An end that came first still counts.
     if (abort.signal.aborted && outcome.kind === 'failed') return;
-    await this.settle(afterVerb(name, this.status, outcome));
+    await this.settle(afterVerb(name, this.status, outcome, this.task.restartBackoff));
   }
 
   private async perform(controller: TaskController, verb: Verb, signal: AbortSignal) {

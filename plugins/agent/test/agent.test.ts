@@ -155,6 +155,33 @@ describe('a task', () => {
     assert.equal(machine.runtime.containers.size, 0);
   });
 
+  describe('that is to be drained', () => {
+    const drained = { serviceAnnotations: { labels: { 'swarmkit.stop.drain-delay': '5s' } } };
+    const stopped = () => machine.runtime.verbs.some((verb) => verb.startsWith('shutdown'));
+
+    it('says so, is left alone for the delay, and then gets its signal', async () => {
+      const task = await run(machine.task(drained));
+      machine.manager.want(SHUTDOWN, task.id);
+      await machine.until('it drains', () => statusOf(task.id)?.message === 'draining', 2_000);
+      assert.equal(statusOf(task.id)?.state, RUNNING);
+      assert.notEqual(statusOf(task.id)?.drainUntil, undefined);
+      await machine.clock.advance(2_000);
+      machine.manager.want(REMOVE, task.id);
+      await machine.clock.advance(2_000);
+      assert.ok(!stopped(), 'it is not told before its time, whatever is wanted meanwhile');
+      await reported(task.id, SHUTDOWN, 2_000);
+    });
+
+    it('may end by itself meanwhile', async () => {
+      const task = await run(machine.task(drained));
+      machine.manager.want(SHUTDOWN, task.id);
+      await machine.until('it drains', () => statusOf(task.id)?.message === 'draining', 2_000);
+      machine.runtime.exit(task.id, 0);
+      await reported(task.id, COMPLETE, 1_000);
+      assert.ok(!stopped());
+    });
+  });
+
   it('is granted its whole grace period, whatever is wanted meanwhile', async () => {
     machine.runtime.behave({ stopMs: 3_000 });
     const task = await run();

@@ -55,7 +55,7 @@ function live(events: readonly Event[]): {
     if ('want' in event) desired = higherDesired(desired, event.want);
     else {
       const step = nextStep(desired, status.state);
-      if (step.kind === 'wait') continue;
+      if (step.kind === 'wait' || step.kind === 'drain') continue;
       if (step.kind === 'move') status = { ...status, state: step.to, message: step.message };
       else {
         calls++;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { describe, it } from 'node:test';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { TaskState, TaskStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -61,6 +62,7 @@ const letters: Readonly<Record<string, string>> = {
 
 function letterOf(desired: TaskState, observed: TaskState): string {
   const step = nextStep(desired, observed);
+  if (step.kind === 'drain') return 'drain';
   if (step.kind === 'wait') return '.';
   return letters[step.kind === 'move' ? TaskState[step.to] : step.verb] ?? '?';
 }
@@ -195,4 +197,32 @@ it('desired only goes up', () => {
   for (const a of states)
     for (const b of states)
       assert.equal(higherDesired(TaskState[a], TaskState[b]), Math.max(TaskState[a], TaskState[b]));
+});
+
+it('a running task that is to stop is drained first, where its service asks for that', () => {
+  const { RUNNING, SHUTDOWN, REMOVE, STARTING, COMPLETE } = TaskState;
+  assert.deepEqual(nextStep(SHUTDOWN, RUNNING, 300), { kind: 'drain', forMs: 300 });
+  assert.deepEqual(nextStep(REMOVE, RUNNING, 1), { kind: 'drain', forMs: 1 });
+  assert.deepEqual(nextStep(SHUTDOWN, RUNNING, 0), { kind: 'call', verb: 'shutdown' });
+  assert.deepEqual(nextStep(SHUTDOWN, STARTING, 300), { kind: 'call', verb: 'shutdown' });
+  assert.deepEqual(nextStep(RUNNING, RUNNING, 300), { kind: 'call', verb: 'wait' });
+  assert.deepEqual(nextStep(SHUTDOWN, COMPLETE, 300), { kind: 'wait' });
+});
+
+it('a prepared task in a crash loop says when it starts', () => {
+  const message = (failures: number, ms: number | undefined) =>
+    afterVerb(
+      'prepare',
+      status(TaskState.PREPARING),
+      { kind: 'done' },
+      {
+        failures,
+        startAfter: timestampFromMs(ms),
+      },
+    ).message;
+  assert.equal(message(1, undefined), 'prepared');
+  assert.equal(
+    message(3, 1_700_000_000_000),
+    'prepared; after 3 failures in a row it starts at 2023-11-14T22:13:20.000Z',
+  );
 });
