@@ -3,21 +3,26 @@
  * at once, wanted READY, so that its node can prepare it; it is let go when its delay is over and what
  * it replaces has stopped. Every instant here is derived from the store: see `letGoAt`.
  */
-import { observedState } from '@swarmkit/sdk/model/task';
+import { drainDelayMs, observedState } from '@swarmkit/sdk/model/task';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { backoffAfter, backoffMs } from './crash-loop.js';
 import { isDraining, isGone } from './node-fitness.js';
 import { mayRestart, restartDelayMs } from './restart-policy.js';
 import { createdAt, isSameVersion, type Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
 import { endOf } from './world.js';
 
-/** A replacement waits no longer than this for what it replaces to stop. */
+/** A replacement waits no longer than this, and its drain delay, for what it replaces to stop. */
 const STOP_WAIT_MS = 60_000;
 
 /** No waiting task is let go or replaced before this. A lower bound that needs no look at its slot. */
 export const earliestLetGoAt = (task: Task, now: number): number =>
-  endOf(createdAt(task, now), Math.min(restartDelayMs(task), STOP_WAIT_MS), now);
+  endOf(
+    createdAt(task, now),
+    Math.max(Math.min(restartDelayMs(task), STOP_WAIT_MS), backoffMs(task, now)),
+    now,
+  );
 
 /**
  * Stops the task and, where its policy allows, makes another one in its slot. One that ended while it
@@ -39,7 +44,9 @@ export function restart(table: SlotTable, slot: Slot, task: Task): void {
   }
   const replace = mayRestart(table.service, slot, task);
   table.raise(slot, task, TaskState.SHUTDOWN);
-  if (replace) table.create(slot.name, TaskState.READY);
+  if (!replace) return;
+  const backoff = backoffAfter(table.service, task, table.world.now);
+  table.create(slot.name, TaskState.READY, backoff);
 }
 
 /** Lets go of every waiting task whose time has come, and asks for a run when the next one's does. */
@@ -59,9 +66,12 @@ function letGoAt(table: SlotTable, slot: Slot, task: Task): number {
   const made = createdAt(task, now);
   const older = slot.tasks.slice(0, slot.tasks.indexOf(task));
   const stopped = older.filter((other) => !table.isLive(other));
-  const rested = endOf(made, delayMs(table, task, older.at(-1)), now);
-  const stopping = stopped.some((other) => isStopping(table, other));
-  return stopping ? Math.max(rested, endOf(made, STOP_WAIT_MS, now)) : rested;
+  const delay = Math.max(delayMs(table, task, older.at(-1)), backoffMs(task, now));
+  const rested = endOf(made, delay, now);
+  const stopping = stopped.filter((other) => isStopping(table, other));
+  if (stopping.length === 0) return rested;
+  const patience = STOP_WAIT_MS + Math.max(...stopping.map(drainDelayMs));
+  return Math.max(rested, endOf(made, patience, now));
 }
 
 /**
@@ -71,7 +81,9 @@ function letGoAt(table: SlotTable, slot: Slot, task: Task): number {
  */
 function delayMs(table: SlotTable, task: Task, before: Task | undefined): number {
   if (before === undefined) return restartDelayMs(task);
-  const paced = !isDraining(table.nodeOf(before)) && isSameVersion(before, task);
+  // One that says it replaces a failure does, also when that one was forgotten already.
+  const sameKind = isSameVersion(before, task) || task.restartBackoff !== undefined;
+  const paced = !isDraining(table.nodeOf(before)) && sameKind;
   return paced ? restartDelayMs(task) : 0;
 }
 

@@ -11,7 +11,7 @@ import {
 import { type DirtyCheck, dirtyCheck } from '@swarmkit/sdk/model/dirty-task';
 import { isJob, newTask, slotOf } from '@swarmkit/sdk/model/task';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
-import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { Node, RestartBackoff, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { mayRestart } from './restart-policy.js';
 import { byAge, type Slot, type SlotName } from './slot.js';
@@ -92,7 +92,7 @@ export class SlotTable {
   }
 
   /** Answers the slot, which may be new too. */
-  create(name: SlotName, desiredState: TaskState): Slot {
+  create(name: SlotName, desiredState: TaskState, restartBackoff?: RestartBackoff): Slot {
     const task = this.world.draft.create(
       'task',
       newTask(this.service, {
@@ -101,6 +101,7 @@ export class SlotTable {
         slot: name.slot,
         nodeId: name.nodeId,
         desiredState,
+        restartBackoff,
         cluster: this.world.cluster,
       }),
     );

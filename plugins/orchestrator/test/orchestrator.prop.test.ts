@@ -65,7 +65,13 @@ const mode: fc.Arbitrary<Partially<ServiceSpec>> = fc.oneof(
   fc.constant({ mode: { $case: 'globalJob', value: {} } } as const),
 );
 const spec: fc.Arbitrary<Partially<ServiceSpec>> = fc
-  .record({ mode, restart, update: updateConfig, rollback: updateConfig })
+  .record({
+    mode,
+    restart,
+    update: updateConfig,
+    rollback: updateConfig,
+    annotations: fc.constantFrom({}, { labels: { 'swarmkit.restart.backoff': 'off' } }),
+  })
   .map(({ mode, restart, ...rest }) => ({ ...mode, ...rest, task: { restart } }));
 
 type Step = (swarm: Swarm) => void;

@@ -19,7 +19,9 @@ const at0 = { condition: Condition.ANY, delay: durationFromMs(0) };
 
 function running(spec: Partially<ServiceSpec>): Swarm {
   const swarm = new Swarm('a', 'b');
-  swarm.addService('web', spec);
+  // As SwarmKit does it: what backing off adds is in crash-loop.test.ts.
+  const annotations = { labels: { 'swarmkit.restart.backoff': 'off' } };
+  swarm.addService('web', { annotations, ...spec });
   swarm.run();
   swarm.settle();
   return swarm;
