@@ -43,6 +43,8 @@ export interface InternalRaftRequest {
 
 export interface JoinRequest {
   readonly addr: string;
+  /** Ours, as in RaftMember. */
+  readonly features: number;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -190,13 +192,16 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
 };
 
 function createBaseJoinRequest(): JoinRequest {
-  return { addr: "" };
+  return { addr: "", features: 0 };
 }
 
 export const JoinRequest: MessageFns<JoinRequest> = {
   encode(message: JoinRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.addr !== "") {
       writer.uint32(10).string(message.addr);
+    }
+    if (message.features !== 0) {
+      writer.uint32(8000).uint32(message.features);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -224,6 +229,14 @@ export const JoinRequest: MessageFns<JoinRequest> = {
           message.addr = reader.string();
           continue;
         }
+        case 1000: {
+          if (tag !== 8000) {
+            break;
+          }
+
+          message.features = reader.uint32();
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -237,6 +250,7 @@ export const JoinRequest: MessageFns<JoinRequest> = {
   fromPartial(object: DeepPartial<JoinRequest>): JoinRequest {
     const message = createBaseJoinRequest() as any;
     message.addr = object.addr ?? "";
+    message.features = object.features ?? 0;
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
     }
