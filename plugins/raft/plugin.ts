@@ -1,10 +1,14 @@
-import { Consensus, type Leadership } from '@swarmkit/sdk/contracts/consensus';
-import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { Consensus, type Leadership, type Member } from '@swarmkit/sdk/contracts/consensus';
+import { IdentityNews, KnownManagers, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { Membership } from '@swarmkit/sdk/contracts/membership';
+import { RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { ScopeGates } from '@swarmkit/sdk/contracts/scope-gate';
 import { Storage } from '@swarmkit/sdk/contracts/storage';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { distinctUntilChanged, map } from 'rxjs';
 import { type RaftConfig, RaftNode } from './shell/raft-node.js';
+import { memberRemoved } from './shell/raft-error.js';
+import { timings } from './shell/timing.js';
 
 const nodes = new WeakMap<object, RaftNode>();
 
@@ -12,8 +16,9 @@ export const raft = definePlugin<RaftConfig>({
   id: 'raft',
   version: '0.1.0',
   scope: 'manager',
-  requires: [Storage, NodeIdentity],
-  provides: [Consensus],
+  requires: [Storage, NodeIdentity, RpcServer, RpcClient],
+  optional: [IdentityNews, KnownManagers],
+  provides: [Consensus, Membership],
   contributes: [ScopeGates],
   policy: 'stop-node',
   config: {
@@ -21,21 +26,35 @@ export const raft = definePlugin<RaftConfig>({
     properties: {
       snapshotInterval: { type: 'integer', minimum: 0, default: 10_000 },
       keepEntries: { type: 'integer', minimum: 0, default: 500 },
-      tickMs: { type: 'integer', minimum: 10, default: 1_000 },
+      timing: { enum: timings, default: 'auto' },
       advertiseAddress: { type: 'string' },
+      joinAddresses: { type: 'array', items: { type: 'string' }, default: [] },
     },
   },
   register(ctx) {
     const node = new RaftNode({
       storage: ctx.get(Storage),
+      server: ctx.get(RpcServer),
+      client: ctx.get(RpcClient),
       env: ctx.env,
       log: ctx.log,
       config: ctx.config,
       leadership: ctx.channel<Leadership>('leadership', { replayLast: true }),
+      members: ctx.channel<readonly Member[]>('members', {
+        replayLast: true,
+        overflow: 'coalesce',
+      }),
       fault: (where, error) => ctx.fault(where, error),
+      known: ctx.maybe(KnownManagers),
+      expelled: () => {
+        const news = ctx.maybe(IdentityNews);
+        if (news?.dismissed === undefined) ctx.fault('membership', memberRemoved());
+        else news.dismissed();
+      },
     });
     nodes.set(ctx, node);
     ctx.provide(Consensus, node);
+    ctx.provide(Membership, node.colleagues.group);
     ctx.provide(ScopeGates, {
       scope: 'leader',
       open$: node.leadership$.pipe(
@@ -45,10 +64,10 @@ export const raft = definePlugin<RaftConfig>({
     });
   },
   async start(ctx) {
-    await nodes.get(ctx)?.start(ctx.get(NodeIdentity).current().nodeId);
+    await nodes.get(ctx)?.start(ctx.get(NodeIdentity).current().nodeId, ctx.signal);
   },
   async stop(ctx) {
-    await nodes.get(ctx)?.stop();
+    await nodes.get(ctx)?.stop(ctx.get(NodeIdentity).current().role === 'worker');
   },
 });
 

@@ -50,6 +50,11 @@ export interface IdentityNews {
   node(node: Node): void;
   /** Managers that can be asked, as the last session message lists them. Kept over restarts. */
   managers(list: readonly KnownManager[]): void;
+  /**
+   * The group of managers has removed this node from among them. The manager scope closes; where the
+   * certificate still says manager after two times 16 s and a renewal, it opens again, as in SwarmKit.
+   */
+  dismissed?(): void;
 }
 
 export const IdentityNews = token<IdentityNews>('swarmkit.identity-news.v1');

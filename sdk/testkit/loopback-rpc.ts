@@ -9,6 +9,7 @@ import type { Authorizer } from '../contracts/authorizer.js';
 import type {
   Call,
   CallOptions,
+  Endpoint,
   Exposure,
   Handler,
   MountedService,
@@ -20,6 +21,11 @@ import type {
 } from '../contracts/rpc.js';
 import type { Clock } from '../plugin/env.js';
 import { isSwarmError, messageOf, SwarmError } from '../plugin/errors.js';
+import {
+  type HealthCheckRequest,
+  HealthCheckResponse_ServingStatus,
+  HealthService,
+} from '../wire/gen/swarmkit/health.js';
 
 /** Messages that a stream holds for a reader that does not read. */
 const window = 16;
@@ -33,7 +39,7 @@ export class LoopbackNetwork {
 
   /** A server that is reached at these addresses: `unix:/path` is its control socket. */
   server(...addresses: string[]): LoopbackServer {
-    const server = new LoopbackServer();
+    const server = new LoopbackServer(addresses);
     for (const address of addresses) this.servers.set(address, server);
     return server;
   }
@@ -50,6 +56,11 @@ export class LoopbackNetwork {
 export class LoopbackServer implements RpcServer {
   /** While false nobody reaches it. */
   up = true;
+
+  constructor(private readonly addresses: readonly string[] = []) {
+    this.mount(health((service) => this.mounts.has(service)));
+  }
+
   private readonly mounts = new Map<string, MountedService>();
   private readonly absences = new Map<string, Error>();
   /** @internal */
@@ -73,8 +84,8 @@ export class LoopbackServer implements RpcServer {
     return () => this.guards.delete(authorizer);
   }
 
-  endpoints(): [] {
-    return [];
+  endpoints(): readonly Endpoint[] {
+    return this.addresses.map((address) => ({ exposure: exposureOf(address), address }));
   }
 
   /** Ends every call in progress, as a broken connection does. */
@@ -180,7 +191,7 @@ class LoopbackConnection implements RpcConnection {
     const server = this.find();
     if (server === undefined || !server.up) throw unavailable(`${this.address} cannot be reached`);
     if (this.closed || options.signal?.aborted) throw cancelled(path);
-    const exposure = this.address.startsWith('unix:') ? 'control' : 'remote';
+    const exposure = exposureOf(this.address);
     const peer: Peer = {
       nodeId: '',
       clusterId: '',
@@ -299,6 +310,25 @@ class MessageQueue<T> implements AsyncIterable<T> {
     for (const resume of waiting) resume();
   }
 }
+
+const exposureOf = (address: string): Exposure =>
+  address.startsWith('unix:') ? 'control' : 'remote';
+
+/** Who serves Raft says so, as behind a real listener. */
+const health = (isMounted: (service: string) => boolean): MountedService => ({
+  definition: HealthService,
+  expose: ['control', 'remote'],
+  handlers: {
+    check: {
+      unary: ({ service }: HealthCheckRequest) => ({
+        status:
+          service === '' || isMounted(`docker.swarmkit.v1.${service.replace(/API$/, '')}`)
+            ? HealthCheckResponse_ServingStatus.SERVING
+            : HealthCheckResponse_ServingStatus.NOT_SERVING,
+      }),
+    },
+  },
+});
 
 const serviceName = (path: string): string => path.split('/')[1] ?? '';
 

@@ -6,9 +6,11 @@ import { raft } from '@swarmkit/plugin-raft/plugin';
 import { storageRocksdb } from '@swarmkit/plugin-storage-rocksdb/plugin';
 import { Consensus, type StateMachine } from '@swarmkit/sdk/contracts/consensus';
 import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { ScopeGates } from '@swarmkit/sdk/contracts/scope-gate';
 import type { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
+import { LoopbackNetwork } from '@swarmkit/sdk/testkit/loopback-rpc';
 import { filter, firstValueFrom, of, timeout } from 'rxjs';
 
 export class Tape implements StateMachine {
@@ -43,12 +45,15 @@ export async function startRaftHost(dir: string): Promise<RaftHost> {
     id: 'test-identity',
     version: '1.0.0',
     scope: 'node',
-    provides: [NodeIdentity],
+    provides: [NodeIdentity, RpcServer, RpcClient],
     contributes: [ScopeGates],
     register(ctx) {
-      const current = { nodeId: 'test-node', role: 'manager' };
+      const current = { nodeId: 'test-node', role: 'manager' as const };
       const provider = { current: () => current, identity$: of(current) };
       ctx.provide(NodeIdentity, provider as unknown as NodeIdentity);
+      const network = new LoopbackNetwork(ctx.env.clock);
+      ctx.provide(RpcServer, network.server());
+      ctx.provide(RpcClient, network.client(current));
       ctx.provide(ScopeGates, { scope: 'manager', open$: of(true) });
     },
   });

@@ -10,14 +10,23 @@ import { everyMember, fromConfState } from './configuration.js';
 
 export class Roster {
   private readonly byId = new Map<bigint, RaftMember>();
-  private readonly removed = new Set<bigint>();
+  private readonly gone = new Set<bigint>();
 
   get members(): readonly RaftMember[] {
     return [...this.byId.values()];
   }
 
+  /** Ids that were members once. */
+  get removed(): readonly bigint[] {
+    return [...this.gone];
+  }
+
+  member(raftId: bigint): RaftMember | undefined {
+    return this.byId.get(raftId);
+  }
+
   isRemoved(raftId: bigint): boolean {
-    return this.removed.has(raftId);
+    return this.gone.has(raftId);
   }
 
   /**
@@ -27,7 +36,7 @@ export class Roster {
   apply(change: Change, confState: ConfState): void {
     // A forced new cluster adds itself with a placeholder that names nobody.
     for (const member of describedMembers(change))
-      if (member.raftId !== 0n && !this.removed.has(member.raftId))
+      if (member.raftId !== 0n && !this.gone.has(member.raftId))
         this.byId.set(member.raftId, member);
     const staying = new Set(everyMember(fromConfState(confState)));
     for (const { nodeId } of singleChanges(change))
@@ -38,15 +47,15 @@ export class Roster {
   restore(snapshot: ClusterSnapshot): void {
     this.byId.clear();
     for (const member of snapshot.members) this.byId.set(member.raftId, member);
-    for (const raftId of snapshot.removed) this.removed.add(raftId);
+    for (const raftId of snapshot.removed) this.gone.add(raftId);
   }
 
   private remove(raftId: bigint): void {
     this.byId.delete(raftId);
-    this.removed.add(raftId);
+    this.gone.add(raftId);
   }
 
   toSnapshot(): ClusterSnapshot {
-    return ClusterSnapshot.create({ members: [...this.byId.values()], removed: [...this.removed] });
+    return ClusterSnapshot.create({ members: [...this.byId.values()], removed: [...this.gone] });
   }
 }

@@ -8,7 +8,6 @@ import {
   HardState,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
-import { OUR_FEATURES } from '../core/features.js';
 import type { LoadedLog, LogDisk } from './log-disk.js';
 
 /** Uniform in 1 to 2^63. Never 0, which names nobody. */
@@ -18,15 +17,15 @@ export function newRaftId(random: Random): bigint {
 
 export async function bootstrap(
   disk: LogDisk,
-  identity: { readonly raftId: bigint; readonly nodeId: string; readonly address: string },
+  identity: {
+    readonly raftId: bigint;
+    readonly nodeId: string;
+    readonly address: string;
+    readonly features: number;
+  },
 ): Promise<LoadedLog> {
-  const { raftId, nodeId, address } = identity;
-  const member = RaftMember.create({
-    raftId,
-    nodeId,
-    addr: address,
-    features: OUR_FEATURES,
-  });
+  const { raftId, nodeId, address, features } = identity;
+  const member = RaftMember.create({ raftId, nodeId, addr: address, features });
   const change = ConfChange.create({
     type: ConfChangeType.ConfChangeAddNode,
     nodeId: raftId,

@@ -14,6 +14,7 @@ import {
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { maxOf } from '../core/bigint.js';
 import type { Write } from '../core/raft.js';
+import { joinPieces } from './join-pieces.js';
 import {
   CHUNK_RANGE,
   chunkKey,
@@ -124,6 +125,32 @@ export class LogDisk {
     }
   }
 
+  /** The newest snapshot, for a member that is far behind. Undefined when there is none yet. */
+  async readSnapshot(): Promise<StoredSnapshot | undefined> {
+    for (;;) {
+      const { newest } = this;
+      try {
+        return await this.loadSnapshot();
+      } catch (error) {
+        // Its parts went away because a newer one has taken its place.
+        if (this.newest === newest) throw error;
+      }
+    }
+  }
+
+  /** Nothing of this log is left. */
+  async erase(): Promise<void> {
+    // Who the log belongs to goes first: half a log is none.
+    await this.space.batch([{ del: MEMBER_KEY }]);
+    for (;;) {
+      const deletes: Operation[] = [];
+      for await (const [key] of this.space.scan({ limit: DELETES_A_BATCH }))
+        deletes.push({ del: key });
+      if (deletes.length === 0) return;
+      await this.space.batch(deletes);
+    }
+  }
+
   close(): Promise<void> {
     return this.space.close();
   }
@@ -186,7 +213,7 @@ export class LogDisk {
       if (data === undefined) throw corrupt(`${what} is missing`, this.location);
       chunks.push(data);
     }
-    return { metadata, data: Buffer.concat(chunks) };
+    return { metadata, data: await joinPieces(chunks) };
   }
 
   private async loadEntries(): Promise<Entry[]> {

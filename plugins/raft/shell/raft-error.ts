@@ -1,5 +1,6 @@
 /** The errors of consensus, each made in one place. Texts in front of `raft:` are SwarmKit's own. */
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Refusal } from '../core/state.js';
 
 export const notLeader = (): SwarmError =>
   new SwarmError(
@@ -67,4 +68,61 @@ export const foreignLog = (owner: string, nodeId: string, location: string): Swa
     'failed-precondition',
     'RAFT_FOREIGN_LOG',
     `the raft log in ${location} belongs to node ${owner} and this node is ${nodeId}: bring back the certificate of ${owner} or move the log away`,
+  );
+
+/** SwarmKit's text: whoever reads it stops being a manager. Never said to a member. */
+export const MEMBER_REMOVED_TEXT = 'raft: member was removed from the cluster';
+
+export const memberRemoved = (): SwarmError =>
+  new SwarmError('not-found', 'RAFT_MEMBER_REMOVED', MEMBER_REMOVED_TEXT);
+
+export const memberUnknown = (raftId: bigint): SwarmError =>
+  new SwarmError('not-found', 'RAFT_MEMBER_UNKNOWN', `member ${raftId.toString(16)} not found`);
+
+export const notYetMember = (): SwarmError =>
+  new SwarmError('unknown', 'RAFT_NOT_MEMBER', 'raft: node is not yet part of a raft cluster');
+
+export const badAddress = (address: string): SwarmError =>
+  new SwarmError(
+    'invalid-argument',
+    'RAFT_MEMBER_ADDRESS',
+    `invalid address ${address} in raft join request`,
+  );
+
+export const wouldLoseQuorum = (): SwarmError =>
+  new SwarmError(
+    'failed-precondition',
+    'RAFT_MEMBER_QUORUM',
+    'raft: member cannot be removed, because removing it may result in loss of quorum',
+  );
+
+export const changeOvertaken = (): SwarmError =>
+  new SwarmError(
+    'aborted',
+    'RAFT_CHANGE_OVERTAKEN',
+    'other changes of the members came first: look at the members and try again',
+  );
+
+/** `why` is the core's word for it. */
+export const changeRefused = (why: Refusal): SwarmError =>
+  why === 'not-leader' || why === 'transferring'
+    ? notLeader()
+    : new SwarmError(
+        'failed-precondition',
+        'RAFT_CHANGE_REFUSED',
+        `the members cannot be changed in this way: ${why}`,
+      );
+
+export const notTaken = (to: bigint): SwarmError =>
+  new SwarmError(
+    'unavailable',
+    'RAFT_NOT_TAKEN',
+    `manager ${to.toString(16)} did not take over the leadership in time: look whether it is up, or name another`,
+  );
+
+export const noReadIndex = (why: string): SwarmError =>
+  new SwarmError(
+    'unavailable',
+    'RAFT_NO_READ_INDEX',
+    `it cannot be confirmed that what is read is the newest: ${why}`,
   );

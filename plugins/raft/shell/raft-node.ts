@@ -1,7 +1,7 @@
 /**
- * Drives the core: gives it time and proposals, and does what its `ready` asks for, one at a time:
- * write, then promise, then advance. Proposals made while a write is in flight are in the next one.
- * Never answers a caller before its entry is on disk and applied.
+ * Drives the core: gives it time, messages and proposals, and does what its `ready` asks for, one at a
+ * time: send what may leave at once, write, then promise, then advance. Proposals made while a write is
+ * in flight are in the next one. Never answers a caller before its entry is on disk and applied.
  */
 import type {
   Consensus,
@@ -10,32 +10,46 @@ import type {
   Proposed,
   StateMachine,
 } from '@swarmkit/sdk/contracts/consensus';
+import type { KnownManagers } from '@swarmkit/sdk/contracts/identity';
+import type { RpcClient, RpcServer, Unmount } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import { type Cancel, delay, type Env } from '@swarmkit/sdk/plugin/env';
 import { invariant, isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
-import { ConfState, type Entry } from '@swarmkit/sdk/wire/gen/raftpb/raft';
-import type { Observable } from 'rxjs';
+import {
+  type ConfChange,
+  ConfState,
+  type Entry,
+  type Message,
+} from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { filter, firstValueFrom, type Observable } from 'rxjs';
 import { ORIGIN } from '../core/log.js';
 import { Raft, type Write } from '../core/raft.js';
 import { Roster } from '../core/roster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
 import { Applier } from './applier.js';
-import { bootstrap, newRaftId } from './bootstrap.js';
+import { newRaftId } from './bootstrap.js';
+import { Colleagues } from './colleagues.js';
 import { type LoadedLog, LogDisk, type StoredSnapshot } from './log-disk.js';
+import { openLog } from './open-log.js';
 import { Proposals } from './proposals.js';
 import {
   busy,
+  changeOvertaken,
+  changeRefused,
   corrupt,
   diskFullMayBeWritten,
   diskFullNothingWritten,
-  foreignLog,
   lostLeadership,
   notLeader,
+  notTaken,
   stopped,
   tooLarge,
 } from './raft-error.js';
+import { Reads } from './reads.js';
 import { Snapshotter } from './snapshotter.js';
+import { type Timing, tickSpan } from './timing.js';
 
 /** The wire's limit for one entry. */
 const MAX_ENTRY_BYTES = 1_572_864;
@@ -47,25 +61,38 @@ const MAX_APPEND_BYTES = 65_535;
 const MAX_INFLIGHT = 256;
 const MAX_INFLIGHT_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = { first: 100, most: 5_000 };
+/** A change is overtaken only by one that a leader before us left in the log. */
+const CHANGE_TRIES = 3;
+const FAREWELL_MS = 200;
+/** By then the core has given up: an election timeout of SwarmKit's. */
+const TRANSFER_MS = 12_000;
 
 export const NO_LEADERSHIP: Leadership = { term: 0n, leading: false, leaderId: 0n };
 
 export interface RaftConfig {
   readonly snapshotInterval: number;
   readonly keepEntries: number;
-  readonly tickMs: number;
+  readonly timing: Timing;
   /** host:port at which other managers reach this one. */
   readonly advertiseAddress?: string;
+  /** Managers to ask when there is no log here yet, besides those that the node knows. */
+  readonly joinAddresses: readonly string[];
 }
 
 export interface RaftNodeOptions {
   readonly storage: Storage;
+  readonly server: RpcServer;
+  readonly client: RpcClient;
   readonly env: Env;
   readonly log: Logger;
   readonly config: RaftConfig;
   readonly leadership: Channel<Leadership>;
+  readonly members: Channel<readonly Member[]>;
+  readonly known?: KnownManagers | undefined;
   /** This node cannot go on. */
   readonly fault: (where: string, error: unknown) => void;
+  /** The group has removed this member; it has stopped by itself. */
+  readonly expelled: () => void;
 }
 
 /** What exists between start and stop. */
@@ -76,28 +103,38 @@ interface Running {
   readonly snapshotter: Snapshotter;
   readonly machine: StateMachine;
   readonly member: LoadedLog['member'];
+  /** Entries up to here are history: their members are not dialled. */
+  readonly history: bigint;
 }
 
 export class RaftNode implements Consensus {
   readonly leadership$: Observable<Leadership>;
+  readonly colleagues: Colleagues;
+  readonly roster = new Roster();
   private machine: StateMachine | undefined;
   private running: Running | undefined;
-  private readonly roster = new Roster();
   private readonly proposals = new Proposals();
+  private readonly reads: Reads;
   private now: Leadership = NO_LEADERSHIP;
   private applied = 0n;
+  private lastChange = 0n;
   /** Stand for election as soon as everything that was committed is applied. */
   private campaignDue = true;
   /** Why nothing can be written at the moment. */
   private obstacle: unknown;
+  /** The group has removed this member. */
+  private isExpelled = false;
   private readonly ending = new AbortController();
   private wake: () => void = () => {};
   private cancelTick: Cancel = () => {};
   private loop: Promise<void> = Promise.resolve();
+  private unmounts: readonly Unmount[] = [];
 
   constructor(private readonly options: RaftNodeOptions) {
     this.leadership$ = options.leadership.facts$;
     options.leadership.publish(NO_LEADERSHIP);
+    this.colleagues = new Colleagues(options, this);
+    this.reads = new Reads(options.env);
   }
 
   get raftId(): bigint {
@@ -112,17 +149,17 @@ export class RaftNode implements Consensus {
     return this.applied;
   }
 
+  /** Every member is known to be one of ours. */
+  get allOurs(): boolean {
+    return this.running?.raft.allOurs ?? false;
+  }
+
   leadership(): Leadership {
     return this.now;
   }
 
   members(): readonly Member[] {
-    return this.roster.members.map(({ raftId, nodeId, addr }) => ({
-      raftId,
-      nodeId,
-      address: addr,
-      reachable: raftId === this.raftId,
-    }));
+    return this.colleagues.group.members();
   }
 
   attach(machine: StateMachine): void {
@@ -132,35 +169,95 @@ export class RaftNode implements Consensus {
   }
 
   async propose(data: Uint8Array): Promise<Proposed> {
-    if (this.ending.signal.aborted) throw stopped();
-    if (this.obstacle !== undefined) throw diskFullNothingWritten(this.obstacle);
-    if (this.running === undefined || !this.now.leading) throw notLeader();
+    const { raft } = this.leading();
     if (data.length > MAX_ENTRY_BYTES) throw tooLarge(data.length);
     if (this.proposals.bytes + data.length > MAX_UNCOMMITTED_BYTES)
       throw busy(this.proposals.bytes);
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
-    const proposed = this.running.raft.propose(bytes);
+    const proposed = raft.propose(bytes);
     if (proposed === 'busy') throw busy(this.proposals.bytes);
     if (typeof proposed === 'string') throw notLeader();
     this.wake();
     return await this.proposals.wait(proposed, data.length);
   }
 
-  async start(nodeId: string): Promise<void> {
+  /** Changes who the members are. Resolves when the change was applied here. */
+  async change(change: ConfChange): Promise<void> {
+    const { random } = this.options.env;
+    for (let tries = 0; tries < CHANGE_TRIES; tries++) {
+      const { raft } = this.leading();
+      const id = newRaftId(random);
+      const proposed = raft.proposeChange({ ...change, id });
+      if (typeof proposed === 'string') throw changeRefused(proposed);
+      this.wake();
+      await this.proposals.wait(proposed, 0);
+      if (this.lastChange === id) return;
+    }
+    throw changeOvertaken();
+  }
+
+  /** A message from another member. */
+  step(message: Message): void {
+    if (this.running === undefined || this.ending.signal.aborted) return;
+    this.running.raft.step(message);
+    this.wake();
+  }
+
+  /** What was sent ahead to this member is probably lost. */
+  lost(raftId: bigint): void {
+    this.running?.raft.reportUnreachable(raftId);
+    this.wake();
+  }
+
+  snapshotSent(raftId: bigint, arrived: boolean): void {
+    this.running?.raft.reportSnapshot(raftId, arrived);
+    this.wake();
+  }
+
+  know(members: readonly RaftMember[]): void {
+    this.running?.raft.knowMembers(members);
+  }
+
+  /** Resolves when another member leads, or nobody does. */
+  async transfer(wanted: bigint | undefined): Promise<void> {
+    const { raft } = this.leading();
+    const to = wanted ?? this.heir(raft);
+    const refusal = to === undefined ? 'impossible' : raft.transferLeader(to);
+    if (refusal !== undefined) throw changeRefused(refusal);
+    this.wake();
+    const ended = firstValueFrom(this.leadership$.pipe(filter(({ leading }) => !leading)));
+    const { clock } = this.options.env;
+    const late = delay(clock, TRANSFER_MS, this.ending.signal).then(() => {
+      if (this.now.leading) throw notTaken(to ?? 0n);
+    });
+    await Promise.race([ended, late]);
+  }
+
+  readIndex(): Promise<bigint> {
+    if (this.running === undefined || this.ending.signal.aborted) return Promise.reject(stopped());
+    return this.reads.ask(this.running.raft, () => this.wake());
+  }
+
+  /** The message with the newest snapshot in it, and the configuration that the core put there. */
+  async fillSnapshot(message: Message): Promise<Message> {
+    const stored = await this.running?.disk.readSnapshot();
+    if (stored === undefined || message.snapshot === undefined) throw stopped();
+    const { confState } = message.snapshot.metadata;
+    const metadata = { ...stored.metadata, confState };
+    return { ...message, snapshot: { metadata, data: stored.data } };
+  }
+
+  async start(nodeId: string, signal: AbortSignal): Promise<void> {
     const { machine } = this;
-    const { storage, env, config, log } = this.options;
+    const { storage, log, server } = this.options;
     invariant(machine !== undefined, 'RAFT_NO_STATE_MACHINE');
+    const stop = (): void => this.end();
+    signal.addEventListener('abort', stop, { once: true });
     const disk = await LogDisk.open(storage);
     try {
-      const stored =
-        (await disk.load()) ??
-        (await bootstrap(disk, {
-          raftId: newRaftId(env.random),
-          nodeId,
-          address: config.advertiseAddress ?? '',
-        }));
-      if (stored.member.nodeId !== nodeId)
-        throw foreignLog(stored.member.nodeId, nodeId, disk.location);
+      // Served from here on: whoever takes us in looks first whether we are there.
+      this.unmounts = this.colleagues.services().map((service) => server.mount(service));
+      const stored = await openLog(disk, nodeId, this.colleagues.beginning(this.ending.signal));
       this.begin(disk, machine, stored);
       log.info(
         {
@@ -171,18 +268,53 @@ export class RaftNode implements Consensus {
         'raft log opened',
       );
     } catch (error) {
+      this.end();
       await disk.close();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
     this.tick();
     this.loop = this.run();
+    this.colleagues.begin(this.ending.signal);
   }
 
-  async stop(): Promise<void> {
+  /** `forget`: the log of this member is of no use any more. */
+  async stop(forget = false): Promise<void> {
     this.end();
     await this.loop;
     await this.running?.snapshotter.idle();
+    if (forget || this.isExpelled) await this.running?.disk.erase();
     await this.running?.disk.close();
+  }
+
+  /** Another member says, or the log does, that this one is none any more. */
+  expel(): void {
+    if (this.isExpelled || this.ending.signal.aborted) return;
+    this.isExpelled = true;
+    this.options.log.warn('this manager was removed from the group of managers');
+    this.end();
+    this.options.expelled();
+  }
+
+  /** Our own removal was applied: what is on its way to the others, such as whom we name our heir, may still go. */
+  private leave(): void {
+    this.options.env.clock.after(FAREWELL_MS, () => this.expel());
+  }
+
+  /** The voter that has most of the log, of those that can be reached. */
+  private heir(raft: Raft): bigint | undefined {
+    const match = (id: bigint): bigint => raft.progress(id)?.match ?? 0n;
+    return raft.voters
+      .filter((id) => id !== this.raftId && this.colleagues.isReachable(id))
+      .toSorted((a, b) => (match(a) > match(b) ? -1 : 1))[0];
+  }
+
+  private leading(): Running {
+    if (this.ending.signal.aborted) throw stopped();
+    if (this.obstacle !== undefined) throw diskFullNothingWritten(this.obstacle);
+    if (this.running === undefined || !this.now.leading) throw notLeader();
+    return this.running;
   }
 
   private begin(disk: LogDisk, machine: StateMachine, stored: LoadedLog): void {
@@ -223,7 +355,10 @@ export class RaftNode implements Consensus {
       failed,
     );
     snapshotter.startAt(snapshot ?? ORIGIN);
-    this.running = { raft, disk, applier, snapshotter, machine, member: stored.member };
+    const { member } = stored;
+    const history = stored.hardState.commit;
+    this.running = { raft, disk, applier, snapshotter, machine, member, history };
+    if (this.applied >= history) this.colleagues.rosterChanged();
   }
 
   /** The state machine and the roster become those of the snapshot. */
@@ -239,7 +374,8 @@ export class RaftNode implements Consensus {
 
   private tick(): void {
     const { env, config } = this.options;
-    this.cancelTick = env.clock.after(config.tickMs, () => {
+    const spanMs = tickSpan(config.timing, this.allOurs);
+    this.cancelTick = env.clock.after(spanMs, () => {
       this.running?.raft.tick();
       this.wake();
       this.tick();
@@ -257,16 +393,20 @@ export class RaftNode implements Consensus {
         }
         const ready = raft.ready();
         const { write } = ready;
+        // The others write while we do.
+        this.colleagues.send(ready.messages);
+        this.reads.answered(ready.reads);
         const written = write === undefined ? undefined : this.write(write);
         // On our disk already: applied while the next entries are being written.
         applier.push(ready.committed);
         await written;
         if (this.ending.signal.aborted) return;
+        this.colleagues.send(ready.promises);
         if (write?.snapshot !== undefined) {
           applier.clear();
           this.restore(machine, write.snapshot, disk.location);
-          raft.knowMembers(this.roster.members);
           snapshotter.startAt(write.snapshot.metadata);
+          this.colleagues.rosterChanged();
         }
         raft.advance();
         this.observe();
@@ -305,16 +445,22 @@ export class RaftNode implements Consensus {
   }
 
   private entryApplied(entry: Entry): void {
-    const { raft, snapshotter } = this.running as Running;
+    const { raft, snapshotter, member, history } = this.running as Running;
     this.applied = entry.Index;
     const change = raft.applied(entry);
-    if (change !== undefined) this.roster.apply(change, raft.confState);
+    if (change !== undefined) {
+      this.roster.apply(change, raft.confState);
+      this.lastChange = 'id' in change ? change.id : 0n;
+    }
     this.proposals.applied(entry);
     snapshotter.applied(
       entry,
       () => raft.confState,
       () => this.roster.toSnapshot(),
     );
+    if (entry.Index === history || (change !== undefined && entry.Index > history))
+      this.colleagues.rosterChanged();
+    if (change !== undefined && this.roster.isRemoved(member.raftId)) this.leave();
     this.observe();
     this.wake();
   }
@@ -349,6 +495,7 @@ export class RaftNode implements Consensus {
       else this.proposals.rejectAll(lostLeadership());
     }
     this.options.leadership.publish(leadership);
+    if (leadership.leading) this.colleagues.tidyRecords();
   }
 
   private fail(error: unknown): void {
@@ -361,9 +508,12 @@ export class RaftNode implements Consensus {
     if (this.ending.signal.aborted) return;
     this.ending.abort();
     this.cancelTick();
+    for (const unmount of this.unmounts) unmount();
+    this.colleagues.end();
     this.running?.applier.clear();
     if (this.running !== undefined) this.observe();
     this.proposals.rejectAll(stopped());
+    this.reads.rejectAll(stopped());
     this.wake();
   }
 }

@@ -1,7 +1,9 @@
-import type { Leadership } from '@swarmkit/sdk/contracts/consensus';
+import type { Leadership, Member } from '@swarmkit/sdk/contracts/consensus';
+import type { RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
+import { LoopbackNetwork } from '@swarmkit/sdk/testkit/loopback-rpc';
 import { TapeMachine } from '@swarmkit/sdk/testkit/tape-machine';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { BehaviorSubject, filter, firstValueFrom, timeout } from 'rxjs';
@@ -9,39 +11,54 @@ import { NO_LEADERSHIP, type RaftConfig, RaftNode } from '../shell/raft-node.js'
 
 export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A group of one on a storage of your choice. */
+/** What a member is reached by; without one it is alone. */
+export interface Place {
+  readonly network: LoopbackNetwork;
+  readonly server: RpcServer;
+  readonly nodeId: string;
+}
+
+/** A member on a storage of your choice: a group of one, or one of several in the same network. */
 export class SingleMember {
   readonly faults: unknown[] = [];
   readonly leaderships: Leadership[] = [];
   readonly node: RaftNode;
+  isExpelled = false;
 
   constructor(
     storage: Storage,
     config: Partial<RaftConfig> = {},
     readonly machine = new TapeMachine(),
     env: Env = new VirtualEnv('raft'),
+    place: Place = alone(env),
   ) {
-    const subject = new BehaviorSubject(NO_LEADERSHIP);
-    subject.subscribe((leadership) => this.leaderships.push(leadership));
-    const leadership: Channel<Leadership> = {
-      name: 'raft.leadership',
-      dropped: 0,
-      publish: (fact) => subject.next(fact),
-      facts$: subject,
-    };
+    const leadership = channel('raft.leadership', NO_LEADERSHIP);
+    leadership.facts$.subscribe((fact) => this.leaderships.push(fact));
     this.node = new RaftNode({
       storage,
+      server: place.server,
+      client: place.network.client({ nodeId: place.nodeId }),
       env,
       log: quiet,
-      config: { snapshotInterval: 0, keepEntries: 0, tickMs: 1_000, ...config },
+      config: {
+        snapshotInterval: 0,
+        keepEntries: 0,
+        timing: 'auto',
+        joinAddresses: [],
+        ...config,
+      },
       leadership,
+      members: channel<readonly Member[]>('raft.members', []),
       fault: (_where, error) => this.faults.push(error),
+      expelled: () => {
+        this.isExpelled = true;
+      },
     });
     this.node.attach(this.machine);
   }
 
   async start(nodeId = 'node-1'): Promise<this> {
-    await this.node.start(nodeId);
+    await this.node.start(nodeId, new AbortController().signal);
     return this;
   }
 
@@ -64,4 +81,14 @@ export class SingleMember {
   propose(text: string): Promise<unknown> {
     return this.node.propose(Buffer.from(text));
   }
+}
+
+function channel<T>(name: string, first: T): Channel<T> {
+  const subject = new BehaviorSubject(first);
+  return { name, dropped: 0, publish: (fact) => subject.next(fact), facts$: subject };
+}
+
+function alone({ clock }: Env): Place {
+  const network = new LoopbackNetwork(clock);
+  return { network, server: network.server(), nodeId: 'node-1' };
 }

@@ -1,0 +1,242 @@
+/**
+ * Everything that this member has to do with the others, wired together: the way to them, what they call
+ * here, membership, and the joining side. The node drives the log and asks here for the rest.
+ */
+import type { Consensus, Member } from '@swarmkit/sdk/contracts/consensus';
+import type { KnownManagers } from '@swarmkit/sdk/contracts/identity';
+import type { MountedService, RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
+import type { Env } from '@swarmkit/sdk/plugin/env';
+import { messageOf } from '@swarmkit/sdk/plugin/errors';
+import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
+import type { ConfChange, Message } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import type { JoinResponse, RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { OUR_FEATURES } from '../core/features.js';
+import type { Roster } from '../core/roster.js';
+import { isUnspecified, ownAddress, parseAddress } from './address.js';
+import { newRaftId } from './bootstrap.js';
+import { Group } from './group.js';
+import { askToJoin } from './join.js';
+import { membershipService } from './membership-service.js';
+import type { Beginning } from './open-log.js';
+import { Receiver } from './receiver.js';
+import { Transport } from './transport.js';
+
+export interface ColleaguesOptions {
+  readonly server: RpcServer;
+  readonly client: RpcClient;
+  readonly env: Env;
+  readonly log: Logger;
+  readonly config: {
+    readonly advertiseAddress?: string;
+    readonly joinAddresses: readonly string[];
+  };
+  readonly members: Channel<readonly Member[]>;
+  readonly known?: KnownManagers | undefined;
+}
+
+/** The node, as seen from here. */
+export interface Driver extends Pick<Consensus, 'raftId' | 'leadership'> {
+  readonly roster: Roster;
+  step(message: Message): void;
+  lost(raftId: bigint): void;
+  snapshotSent(raftId: bigint, arrived: boolean): void;
+  fillSnapshot(message: Message): Promise<Message>;
+  change(change: ConfChange): Promise<void>;
+  transfer(to: bigint | undefined): Promise<void>;
+  readIndex(): Promise<bigint>;
+  /** What members can, as far as it is known here. */
+  know(members: readonly RaftMember[]): void;
+  expel(): void;
+}
+
+export class Colleagues {
+  readonly group: Group;
+  private readonly transport: Transport;
+  private readonly receiver: Receiver;
+  private tidying = false;
+  /** Whom a join told us of. */
+  private met: readonly RaftMember[] = [];
+
+  constructor(
+    private readonly options: ColleaguesOptions,
+    private readonly node: Driver,
+  ) {
+    const { client, env, log } = options;
+    const { roster } = node;
+    this.transport = new Transport({
+      client,
+      clock: env.clock,
+      log,
+      greeting: () => ({ raftId: node.raftId, features: OUR_FEATURES }),
+      fillSnapshot: (message) => node.fillSnapshot(message),
+      lost: (raftId) => node.lost(raftId),
+      snapshotSent: (raftId, arrived) => node.snapshotSent(raftId, arrived),
+      changed: () => this.changed(),
+      expelled: () => node.expel(),
+    });
+    this.receiver = new Receiver({
+      raftId: () => node.raftId,
+      features: () => OUR_FEATURES,
+      isRemoved: (raftId) => roster.isRemoved(raftId),
+      member: (raftId) => roster.member(raftId),
+      isServing: async (raftId) => (await this.transport.peer(raftId)?.isServing()) ?? false,
+      step: (message) => node.step(message),
+    });
+    this.group = new Group(
+      {
+        get raftId() {
+          return node.raftId;
+        },
+        roster,
+        isReachable: (raftId) => this.transport.isReachable(raftId),
+        newRaftId: () => newRaftId(env.random),
+        change: (change) => node.change(change),
+        transfer: (to) => node.transfer(to),
+        readIndex: () => node.readIndex(),
+      },
+      options.members,
+      log,
+    );
+  }
+
+  services(): readonly MountedService[] {
+    const { group, node } = this;
+    const membership = membershipService({
+      group,
+      client: this.options.client,
+      raftId: () => node.raftId,
+      isLeading: () => node.leadership().leading,
+      members: () => node.roster.members,
+    });
+    return [...this.receiver.services(), membership];
+  }
+
+  /** What is to be known where there is no log yet. */
+  beginning(signal: AbortSignal): Beginning {
+    return {
+      random: this.options.env.random,
+      features: OUR_FEATURES,
+      ownAddress: () => this.ownAddress(),
+      mustJoin: () => this.joinAddresses().length > 0 || this.options.known?.founder() === false,
+      join: () => this.join(signal),
+    };
+  }
+
+  /** How the others reach this node, as far as it can know; empty when it cannot be reached. */
+  private ownAddress(): string {
+    const listening = this.listening();
+    const parsed = parseAddress(listening);
+    return parsed !== undefined && isUnspecified(parsed.host) ? ownAddress(parsed.port) : listening;
+  }
+
+  private async join(signal: AbortSignal): Promise<JoinResponse | undefined> {
+    const { client, env, log } = this.options;
+    const joined = await askToJoin({
+      client,
+      clock: env.clock,
+      log,
+      signal,
+      addresses: () => this.joinAddresses(),
+      request: { addr: this.listening(), features: OUR_FEATURES },
+    });
+    // Until the log tells who the members are, this is how the first answers find their way.
+    this.met = joined?.members ?? [];
+    return joined;
+  }
+
+  /** The log is open and its history applied or on its way. */
+  begin(signal: AbortSignal): void {
+    for (const { raftId, addr } of this.met) this.transport.introduce(raftId, addr);
+    void this.announce(signal);
+  }
+
+  send(messages: readonly Message[]): void {
+    this.transport.send(messages);
+  }
+
+  isReachable(raftId: bigint): boolean {
+    return this.transport.isReachable(raftId);
+  }
+
+  rosterChanged(): void {
+    const { roster } = this.node;
+    this.transport.follow(roster.members, (raftId) => roster.isRemoved(raftId));
+    this.changed();
+  }
+
+  /** Leader: writes down what it has learned of the members since their records were made. */
+  tidyRecords(): void {
+    if (this.tidying) return;
+    this.tidying = true;
+    void this.tidy().finally(() => {
+      this.tidying = false;
+    });
+  }
+
+  end(): void {
+    this.transport.close();
+  }
+
+  private joinAddresses(): readonly string[] {
+    const { config, known } = this.options;
+    const others = known?.others().map(({ address }) => address) ?? [];
+    return [...new Set([...config.joinAddresses, ...others])];
+  }
+
+  private changed(): void {
+    const { node } = this;
+    node.know(
+      node.roster.members.map((member) => ({ ...member, features: this.featuresOf(member) })),
+    );
+    this.group.changed();
+    if (node.leadership().leading) this.tidyRecords();
+  }
+
+  private featuresOf({ raftId, features }: RaftMember): number {
+    if (raftId === this.node.raftId) return OUR_FEATURES;
+    return this.transport.peer(raftId)?.features ?? features;
+  }
+
+  /** Where the others are to call us: said to us, or found out from what we listen on. */
+  private listening(): string {
+    const { config, server } = this.options;
+    const remote = server.endpoints().find(({ exposure }) => exposure === 'remote');
+    return config.advertiseAddress ?? remote?.address ?? '';
+  }
+
+  private async tidy(): Promise<void> {
+    const { node, options } = this;
+    for (const record of node.roster.members) {
+      const features = this.featuresOf(record);
+      const addr = record.raftId === node.raftId ? this.recordedAddress(record.addr) : record.addr;
+      if (features === record.features && addr === record.addr) continue;
+      try {
+        await this.group.refresh({ ...record, addr, features });
+      } catch (error) {
+        // Done again by the next leader, or at the next news of a member.
+        options.log.debug(`the record of a member stays as it is: ${messageOf(error)}`);
+        return;
+      }
+    }
+  }
+
+  /** What our own record should say. Changed only on somebody's word, not because interfaces differ. */
+  private recordedAddress(recorded: string): string {
+    return this.options.config.advertiseAddress ?? (recorded === '' ? this.ownAddress() : recorded);
+  }
+
+  /** After a restart: the leader is told where we are now, and tells the others. */
+  private async announce(signal: AbortSignal): Promise<void> {
+    const { client, env, log } = this.options;
+    const { node } = this;
+    const others = (): readonly string[] =>
+      node.roster.members
+        .filter(({ raftId, addr }) => raftId !== node.raftId && addr !== '')
+        .map(({ addr }) => addr);
+    const addr = this.listening();
+    const recorded = node.roster.member(node.raftId)?.addr;
+    if (recorded === undefined || recorded === addr || addr === '' || others().length === 0) return;
+    const request = { addr, features: OUR_FEATURES };
+    await askToJoin({ client, clock: env.clock, log, signal, addresses: others, request });
+  }
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import { Managers } from './managers.js';
+
+const texts = (count: number, from = 0): string[] =>
+  Array.from({ length: count }, (_, i) => `v${from + i}`);
+
+describe('several managers', () => {
+  it('join one after the other and have the same log', async () => {
+    const group = await Managers.of(3);
+    for (const text of texts(5)) await group.propose(text);
+    await group.agree(texts(5));
+    for (const { running } of group.all) {
+      assert.deepEqual(
+        running.node.members().map(({ nodeId, address }) => `${nodeId} ${address}`),
+        ['node-1 10.0.0.1:4242', 'node-2 10.0.0.2:4242', 'node-3 10.0.0.3:4242'],
+      );
+      await group.until(() => running.node.members().every(({ reachable }) => reachable));
+    }
+    await group.stop();
+  });
+
+  it('lose nothing that was acknowledged when the leader is killed, and take it back', async () => {
+    const group = await Managers.of(3);
+    const tape: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      for (const text of texts(3, round * 3)) {
+        await group.propose(text);
+        tape.push(text);
+      }
+      const dead = group.leader;
+      await dead.kill();
+      await group.elected();
+      await group.propose(`after ${round}`);
+      tape.push(`after ${round}`);
+      await dead.start();
+      await group.agree(tape);
+    }
+    await group.stop();
+  });
+
+  it('take in one that is far behind by a snapshot, also one that does not fit a message', async () => {
+    const group = await Managers.of(2, { snapshotInterval: 10, keepEntries: 0 });
+    const large = 'x'.repeat(700_000);
+    const tape = texts(30).map((text) => `${text} ${large}`);
+    for (const text of tape) await group.propose(text);
+    const late = group.add();
+    await group.join(late);
+    await group.agree(tape);
+    assert.ok((late.running.machine.restoredAt ?? 0n) > 10n);
+    await group.stop();
+  });
+
+  it('bring one up to date that was away, by entries and by a snapshot', async () => {
+    for (const keepEntries of [1_000, 0]) {
+      const group = await Managers.of(3, { snapshotInterval: 20, keepEntries });
+      const away = group.all.find(({ leads }) => !leads);
+      assert.ok(away);
+      await away.kill();
+      for (const text of texts(100)) await group.propose(text);
+      await away.start();
+      await group.agree(texts(100));
+      assert.equal(away.running.machine.restoredAt !== undefined, keepEntries === 0);
+      await group.stop();
+    }
+  });
+
+  it('know where one is that came back at another address', async () => {
+    const group = await Managers.of(3);
+    const moved = group.all.find(({ leads }) => !leads);
+    assert.ok(moved);
+    await moved.stop();
+    moved.server.up = false;
+    moved.address = '10.0.0.99:4242';
+    moved.server = group.network.server(moved.address);
+    await moved.start();
+    await group.until(() =>
+      group.up.every(({ running }) =>
+        running.node.members().some((one) => one.address === '10.0.0.99:4242' && one.reachable),
+      ),
+    );
+    await group.propose('a');
+    await group.agree(['a']);
+    await group.stop();
+  });
+
+  it('forget one that is removed, and it stops and forgets too', async () => {
+    const group = await Managers.of(3);
+    const gone = group.all.find(({ leads }) => !leads);
+    assert.ok(gone);
+    const raftId = gone.running.node.raftId;
+    await group.during(group.leader.running.node.colleagues.group.remove(raftId));
+    await group.until(() => gone.running.isExpelled);
+    await gone.stop();
+    assert.deepEqual(gone.disk.contents('raft'), []);
+    await group.propose('a');
+    for (const { running } of group.up) {
+      assert.equal(running.node.members().length, 2);
+      assert.deepEqual(running.node.colleagues.group.removed(), [raftId]);
+    }
+    // The same node may come again, and is another member then.
+    await group.join(gone);
+    await group.agree(['a']);
+    assert.notEqual(gone.running.node.raftId, raftId);
+    await group.stop();
+  });
+
+  it('do not let go of one without which there is no majority', async () => {
+    const group = await Managers.of(3);
+    const [away, stays] = group.all.filter(({ leads }) => !leads);
+    assert.ok(away && stays);
+    await away.kill();
+    const { node } = group.leader.running;
+    await group.until(() => !node.members().every(({ reachable }) => reachable));
+    const refused = node.colleagues.group.remove(stays.running.node.raftId);
+    await assert.rejects(
+      group.during(refused),
+      (error) => isSwarmError(error) && error.code === 'RAFT_MEMBER_QUORUM',
+    );
+    await group.stop();
+  });
+
+  it('speak as SwarmKit does with one that can no more', async () => {
+    const group = await Managers.of(2);
+    await group.until(() => group.leader.running.node.allOurs);
+    const foreign = group.add();
+    foreign.isForeign = true;
+    await group.join(foreign);
+    await group.propose('a');
+    await group.agree(['a']);
+    await group.until(() =>
+      group.leader.running.node.members().every(({ reachable }) => reachable),
+    );
+    assert.equal(group.leader.running.node.allOurs, false);
+    await group.leader.kill();
+    await group.elected();
+    await group.propose('b');
+    await group.agree(['a', 'b']);
+    await group.stop();
+  });
+
+  it('hand the leadership over, to whom is asked or to the best one', async () => {
+    const group = await Managers.of(3);
+    await group.propose('a');
+    for (const wanted of [group.all[1], undefined, group.all[0]]) {
+      const before = group.leader;
+      if (before === wanted) continue;
+      const to = wanted?.running.node.raftId;
+      await group.during(before.running.node.colleagues.group.transferLeadership(to));
+      const after = await group.elected();
+      assert.notEqual(after, before);
+      if (wanted !== undefined) assert.equal(after, wanted);
+    }
+    await group.propose('b');
+    await group.agree(['a', 'b']);
+    await group.stop();
+  });
+
+  it('know up to where a read must be, on every member', async () => {
+    const group = await Managers.of(3);
+    await group.propose('a');
+    const { lastIndex } = group.leader.running.node;
+    for (const { running } of group.all)
+      assert.equal(await group.during(running.node.readIndex()), lastIndex);
+    const { leader } = group;
+    for (const other of group.all) if (other !== leader) await other.kill();
+    await assert.rejects(
+      group.during(leader.running.node.readIndex()),
+      (error) => isSwarmError(error) && error.code === 'RAFT_NO_READ_INDEX',
+    );
+    await group.stop();
+  });
+
+  it('do without a leader what they can, and no more', async () => {
+    const group = await Managers.of(3);
+    const { leader } = group;
+    const others = group.all.filter((one) => one !== leader);
+    for (const other of others) await other.kill();
+    const lost = leader.running.propose('a');
+    await assert.rejects(
+      group.during(lost),
+      (error) => isSwarmError(error) && error.code === 'RAFT_LOST_LEADERSHIP',
+    );
+    for (const other of others) await other.start();
+    await group.elected();
+    await group.propose('b');
+    const tape = group.leader.tape;
+    assert.ok(tape.includes('b'));
+    await group.agree(tape);
+    await group.stop();
+  });
+});
