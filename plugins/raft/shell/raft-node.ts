@@ -13,8 +13,8 @@ import type {
 import type { KnownManagers } from '@swarmkit/sdk/contracts/identity';
 import type { RpcClient, RpcServer, Unmount } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
-import { type Cancel, delay, type Env } from '@swarmkit/sdk/plugin/env';
-import { invariant, isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Cancel, Env } from '@swarmkit/sdk/plugin/env';
+import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
 import {
   type ConfChange,
@@ -23,16 +23,18 @@ import {
   type Message,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
-import { filter, firstValueFrom, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { ORIGIN } from '../core/log.js';
-import { Raft, type Write } from '../core/raft.js';
+import { Raft } from '../core/raft.js';
 import { Roster } from '../core/roster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
 import { Applier } from './applier.js';
 import { newRaftId } from './bootstrap.js';
 import { Colleagues } from './colleagues.js';
+import { handOver } from './hand-over.js';
 import { type LoadedLog, LogDisk, type StoredSnapshot } from './log-disk.js';
 import { openLog } from './open-log.js';
+import { PatientWriter } from './patient-writer.js';
 import { Proposals } from './proposals.js';
 import {
   busy,
@@ -43,7 +45,6 @@ import {
   diskFullNothingWritten,
   lostLeadership,
   notLeader,
-  notTaken,
   stopped,
   tooLarge,
 } from './raft-error.js';
@@ -60,12 +61,9 @@ const HEARTBEAT_TICKS = 1;
 const MAX_APPEND_BYTES = 65_535;
 const MAX_INFLIGHT = 256;
 const MAX_INFLIGHT_BYTES = 16 * 1024 * 1024;
-const RETRY_MS = { first: 100, most: 5_000 };
 /** A change is overtaken only by one that a leader before us left in the log. */
 const CHANGE_TRIES = 3;
 const FAREWELL_MS = 200;
-/** By then the core has given up: an election timeout of SwarmKit's. */
-const TRANSFER_MS = 12_000;
 
 export const NO_LEADERSHIP: Leadership = { term: 0n, leading: false, leaderId: 0n };
 
@@ -120,8 +118,7 @@ export class RaftNode implements Consensus {
   private lastChange = 0n;
   /** Stand for election as soon as everything that was committed is applied. */
   private campaignDue = true;
-  /** Why nothing can be written at the moment. */
-  private obstacle: unknown;
+  private readonly writer: PatientWriter;
   /** The group has removed this member. */
   private isExpelled = false;
   private readonly ending = new AbortController();
@@ -135,6 +132,8 @@ export class RaftNode implements Consensus {
     options.leadership.publish(NO_LEADERSHIP);
     this.colleagues = new Colleagues(options, this);
     this.reads = new Reads(options.env);
+    const { env, log } = options;
+    this.writer = new PatientWriter(env.clock, log, this.ending.signal, () => this.observe());
   }
 
   get raftId(): bigint {
@@ -218,19 +217,19 @@ export class RaftNode implements Consensus {
     this.running?.raft.knowMembers(members);
   }
 
-  /** Resolves when another member leads, or nobody does. */
-  async transfer(wanted: bigint | undefined): Promise<void> {
+  transfer(to: bigint | undefined): Promise<void> {
     const { raft } = this.leading();
-    const to = wanted ?? this.heir(raft);
-    const refusal = to === undefined ? 'impossible' : raft.transferLeader(to);
-    if (refusal !== undefined) throw changeRefused(refusal);
-    this.wake();
-    const ended = firstValueFrom(this.leadership$.pipe(filter(({ leading }) => !leading)));
-    const { clock } = this.options.env;
-    const late = delay(clock, TRANSFER_MS, this.ending.signal).then(() => {
-      if (this.now.leading) throw notTaken(to ?? 0n);
-    });
-    await Promise.race([ended, late]);
+    const { leadership$, raftId } = this;
+    const parts = {
+      raft,
+      raftId,
+      leadership$,
+      clock: this.options.env.clock,
+      ending: this.ending.signal,
+      isReachable: (id: bigint) => this.colleagues.isReachable(id),
+      wake: () => this.wake(),
+    };
+    return handOver(parts, to);
   }
 
   readIndex(): Promise<bigint> {
@@ -302,17 +301,9 @@ export class RaftNode implements Consensus {
     this.options.env.clock.after(FAREWELL_MS, () => this.expel());
   }
 
-  /** The voter that has most of the log, of those that can be reached. */
-  private heir(raft: Raft): bigint | undefined {
-    const match = (id: bigint): bigint => raft.progress(id)?.match ?? 0n;
-    return raft.voters
-      .filter((id) => id !== this.raftId && this.colleagues.isReachable(id))
-      .toSorted((a, b) => (match(a) > match(b) ? -1 : 1))[0];
-  }
-
   private leading(): Running {
     if (this.ending.signal.aborted) throw stopped();
-    if (this.obstacle !== undefined) throw diskFullNothingWritten(this.obstacle);
+    if (this.writer.obstacle !== undefined) throw diskFullNothingWritten(this.writer.obstacle);
     if (this.running === undefined || !this.now.leading) throw notLeader();
     return this.running;
   }
@@ -396,7 +387,7 @@ export class RaftNode implements Consensus {
         // The others write while we do.
         this.colleagues.send(ready.messages);
         this.reads.answered(ready.reads);
-        const written = write === undefined ? undefined : this.write(write);
+        const written = write && this.writer.write(disk, write);
         // On our disk already: applied while the next entries are being written.
         applier.push(ready.committed);
         await written;
@@ -420,28 +411,6 @@ export class RaftNode implements Consensus {
     return new Promise((resolve) => {
       this.wake = resolve;
     });
-  }
-
-  /** Resolves when it is on disk, or when this node ends. A full disk is waited for. */
-  private async write(write: Write): Promise<void> {
-    const { disk } = this.running as Running;
-    const { env, log } = this.options;
-    for (let waitMs = RETRY_MS.first; ; waitMs = Math.min(waitMs * 2, RETRY_MS.most)) {
-      try {
-        await disk.write(write);
-        break;
-      } catch (error) {
-        if (this.ending.signal.aborted) return;
-        if (!isSwarmError(error) || error.code !== 'STORAGE_FULL') throw error;
-        if (this.obstacle === undefined) log.error({ code: error.code }, error.message);
-        this.obstacle = error;
-        this.observe();
-        await delay(env.clock, waitMs, this.ending.signal);
-        if (this.ending.signal.aborted) return;
-      }
-    }
-    if (this.obstacle !== undefined) log.info('the disk takes writes again');
-    this.obstacle = undefined;
   }
 
   private entryApplied(entry: Entry): void {
@@ -476,7 +445,7 @@ export class RaftNode implements Consensus {
     const leading =
       raft.role === 'leader' &&
       caughtUp &&
-      this.obstacle === undefined &&
+      this.writer.obstacle === undefined &&
       !this.ending.signal.aborted;
     const { now } = this;
     if (leading === now.leading && raft.term === now.term && raft.leader === now.leaderId) return;
@@ -490,8 +459,8 @@ export class RaftNode implements Consensus {
     this.now = leadership;
     if (ceased) {
       if (this.ending.signal.aborted) this.proposals.rejectAll(stopped());
-      else if (this.obstacle !== undefined)
-        this.proposals.rejectAll(diskFullMayBeWritten(this.obstacle));
+      else if (this.writer.obstacle !== undefined)
+        this.proposals.rejectAll(diskFullMayBeWritten(this.writer.obstacle));
       else this.proposals.rejectAll(lostLeadership());
     }
     this.options.leadership.publish(leadership);
