@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import { executorNames, type Flags, logLevels } from './settings.js';
+import { availabilities, executorNames, type Flags, logLevels } from './settings.js';
 
 /**
  * Flags as SwarmKit's swarmd has them, and those of our own. Throws a CommanderError after it has said what
@@ -19,6 +19,21 @@ export function parseCommandLine(argv: readonly string[], version: string): Flag
       'path of the control socket (default: swarmd.sock in the state folder)',
     )
     .option('--listen-remote-api <addr>', 'address for other nodes (default: 0.0.0.0:4242)')
+    .option(
+      '--advertise-remote-api <addr>',
+      'where other nodes reach this one (default: from --listen-remote-api)',
+    )
+    .addOption(new Option('--advertise-addr <addr>', 'the same, as docker calls it').hideHelp())
+    .option(
+      '--join-addr <addrs>',
+      'managers of the cluster to join, host:port, separated by commas; only until it has joined',
+    )
+    .option('--join-token <token>', 'its token, which says as what: worker or manager')
+    .addOption(
+      new Option('--availability <how>', 'how it takes part from the first moment').choices([
+        ...availabilities,
+      ]),
+    )
     .option('--hostname <name>', "this node's name (default: the machine's)")
     .addOption(
       new Option('-l, --log-level <level>', 'what is logged (default: info)').choices([

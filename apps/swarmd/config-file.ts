@@ -10,6 +10,10 @@ export interface ConfigFile {
   readonly 'state-dir'?: string;
   readonly 'listen-control-api'?: string;
   readonly 'listen-remote-api'?: string;
+  readonly 'advertise-remote-api'?: string;
+  readonly 'join-addr'?: string;
+  readonly 'join-token'?: string;
+  readonly availability?: string;
   readonly hostname?: string;
   readonly 'log-level'?: string;
   readonly executor?: string;
@@ -36,6 +40,10 @@ const kinds: Readonly<Record<keyof ConfigFile, Kind>> = {
   'state-dir': string,
   'listen-control-api': string,
   'listen-remote-api': string,
+  'advertise-remote-api': string,
+  'join-addr': string,
+  'join-token': string,
+  availability: string,
   hostname: string,
   'log-level': string,
   executor: string,

@@ -62,15 +62,25 @@ async function executorPlugin(name: ExecutorName): Promise<PluginManifest> {
 /** The operator's own words for a plugin win over what follows from the settings. */
 export function pluginConfig(settings: Settings): Record<string, Record<string, unknown>> {
   const dir = (name: string): string => path.join(settings.stateDir, name);
+  const advertised =
+    settings.advertiseRemoteApi === undefined
+      ? {}
+      : { advertiseAddress: settings.advertiseRemoteApi };
   const derived: Record<string, Record<string, unknown>> = {
     'storage-rocksdb': { dir: dir('storage') },
-    ca: { dir: dir('certificates') },
+    ca: {
+      dir: dir('certificates'),
+      managersFile: dir('state.json'),
+      controlSocket: settings.listenControlApi,
+      ...(settings.join === undefined ? {} : { join: settings.join }),
+    },
     rpc: {
       controlSocket: settings.listenControlApi,
       remoteAddress: settings.listenRemoteApi,
     },
     'log-files': { dir: dir('logs') },
-    raft: {},
+    raft: { ...advertised },
+    cluster: { ...advertised },
     agent: {
       controlSocket: settings.listenControlApi,
       ...(settings.hostname === undefined ? {} : { hostname: settings.hostname }),

@@ -1,5 +1,7 @@
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { hostPortProblem, portOf, reachableAt } from './addresses.js';
 import type { ConfigFile } from './config-file.js';
 
 /**
@@ -14,6 +16,10 @@ export interface Settings {
   readonly listenControlApi: string;
   /** `host:port`. */
   readonly listenRemoteApi: string;
+  /** `host:port` that other nodes reach this one at; undefined where nobody can say before it listens. */
+  readonly advertiseRemoteApi: string | undefined;
+  /** The cluster to join, while the node has no identity. */
+  readonly join: Join | undefined;
   readonly hostname: string | undefined;
   readonly logLevel: LogLevel;
   readonly executor: ExecutorName;
@@ -28,6 +34,15 @@ export interface Settings {
   readonly plugins: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
+export interface Join {
+  /** `host:port` of managers. */
+  readonly addresses: readonly string[];
+  readonly token?: string;
+  readonly availability?: Availability;
+}
+
+export const availabilities = ['active', 'pause', 'drain'] as const;
+export type Availability = (typeof availabilities)[number];
 export const executorNames = ['containerd', 'docker', 'process'] as const;
 export type ExecutorName = (typeof executorNames)[number];
 export const logLevels = ['debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -38,6 +53,11 @@ export interface Flags {
   readonly stateDir?: string;
   readonly listenControlApi?: string;
   readonly listenRemoteApi?: string;
+  readonly advertiseRemoteApi?: string;
+  readonly advertiseAddr?: string;
+  readonly joinAddr?: string;
+  readonly joinToken?: string;
+  readonly availability?: string;
   readonly hostname?: string;
   readonly logLevel?: string;
   readonly executor?: string;
@@ -48,14 +68,21 @@ export interface Flags {
 }
 
 /** Paths in the file are relative to the file; paths in flags, and the defaults, to the working folder. */
-export async function settingsFrom(flags: Flags, cwd: string): Promise<Settings> {
+export async function settingsFrom(
+  flags: Flags,
+  cwd: string,
+  interfaces = networkInterfaces(),
+): Promise<Settings> {
   const given = new Given(flags, cwd, await configOf(flags, cwd));
   const stateDir = given.path('stateDir', 'state-dir') ?? path.resolve(cwd, 'swarmkitstate');
+  const listenRemoteApi = given.text('listenRemoteApi', 'listen-remote-api') ?? '0.0.0.0:4242';
   return {
     stateDir,
     listenControlApi:
       given.path('listenControlApi', 'listen-control-api') ?? path.join(stateDir, 'swarmd.sock'),
-    listenRemoteApi: given.text('listenRemoteApi', 'listen-remote-api') ?? '0.0.0.0:4242',
+    listenRemoteApi,
+    advertiseRemoteApi: advertisedBy(given, listenRemoteApi, interfaces),
+    join: joinOf(given),
     hostname: given.text('hostname', 'hostname'),
     logLevel: oneOf('log-level', logLevels, given.text('logLevel', 'log-level') ?? 'info'),
     executor: oneOf('executor', executorNames, given.text('executor', 'executor') ?? 'containerd'),
@@ -65,6 +92,43 @@ export async function settingsFrom(flags: Flags, cwd: string): Promise<Settings>
     load: given.load(),
     providers: given.config.providers ?? {},
     plugins: given.config.plugins ?? {},
+  };
+}
+
+/** Said with a port, or without: then it is the one that is listened on. */
+function advertisedBy(
+  given: Given,
+  listen: string,
+  interfaces: ReturnType<typeof networkInterfaces>,
+): string | undefined {
+  const said = given.text(
+    given.flags.advertiseAddr === undefined ? 'advertiseRemoteApi' : 'advertiseAddr',
+    'advertise-remote-api',
+  );
+  if (said === undefined) return reachableAt(listen, interfaces);
+  const port = portOf(listen);
+  const whole = portOf(said) === undefined && port !== undefined ? `${said}:${port}` : said;
+  return hostPort('advertise-remote-api', whole);
+}
+
+function joinOf(given: Given): Join | undefined {
+  const addresses = given.text('joinAddr', 'join-addr');
+  const token = given.text('joinToken', 'join-token');
+  const name = given.text('availability', 'availability');
+  if (addresses === undefined) {
+    if (token !== undefined)
+      throw refuse('join-token is given and join-addr is not: say which manager to ask');
+    if (name !== undefined)
+      throw refuse(
+        'availability is given and join-addr is not: it counts when a node joins, later use swarmctl node update',
+      );
+    return undefined;
+  }
+  const availability = name === undefined ? undefined : oneOf('availability', availabilities, name);
+  return {
+    addresses: addresses.split(',').map((address) => hostPort('join-addr', address.trim())),
+    ...(token === undefined ? {} : { token }),
+    ...(availability === undefined ? {} : { availability }),
   };
 }
 
@@ -83,7 +147,7 @@ class Given {
   private readonly fileDir: string;
 
   constructor(
-    private readonly flags: Flags,
+    readonly flags: Flags,
     private readonly cwd: string,
     readonly config: ConfigFile,
   ) {
@@ -113,6 +177,12 @@ class Given {
   }
 }
 
+function hostPort(name: string, value: string): string {
+  const problem = hostPortProblem(value);
+  if (problem !== undefined) throw wrong(name, value, problem);
+  return value;
+}
+
 function oneOf<T extends string>(name: string, known: readonly T[], value: string): T {
   const found = known.find((one) => one === value);
   if (found === undefined) throw wrong(name, value, `it must be one of ${known.join(', ')}`);
@@ -120,8 +190,7 @@ function oneOf<T extends string>(name: string, known: readonly T[], value: strin
 }
 
 const wrong = (name: string, value: string, instead: string): SwarmError =>
-  new SwarmError(
-    'invalid-argument',
-    'SWARMD_SETTING',
-    `${name} is ${JSON.stringify(value)}; ${instead}`,
-  );
+  refuse(`${name} is ${JSON.stringify(value)}; ${instead}`);
+
+const refuse = (sentence: string): SwarmError =>
+  new SwarmError('invalid-argument', 'SWARMD_SETTING', sentence);

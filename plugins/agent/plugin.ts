@@ -1,5 +1,5 @@
 import { Executors } from '@swarmkit/sdk/contracts/executor';
-import { IdentityNews, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { IdentityNews, KnownManagers, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
 import { RpcClient } from '@swarmkit/sdk/contracts/rpc';
 import { Storage } from '@swarmkit/sdk/contracts/storage';
@@ -15,7 +15,7 @@ export const agent = definePlugin<AgentConfig>({
   version: '0.1.0',
   scope: 'agent',
   requires: [NodeIdentity, RpcClient, Storage],
-  optional: [IdentityNews, TaskLogs],
+  optional: [IdentityNews, KnownManagers, TaskLogs],
   accepts: [Executors],
   policy: 'restart',
   config: {
@@ -44,10 +44,15 @@ export const agent = definePlugin<AgentConfig>({
   async start(ctx) {
     const identity = ctx.get(NodeIdentity);
     const executors = ctx.all(Executors);
+    const known =
+      ctx
+        .maybe(KnownManagers)
+        ?.others()
+        .map(({ address }) => address) ?? [];
     const agent = new Agent({
       env: ctx.env,
       log: ctx.log,
-      config: ctx.config,
+      config: { ...ctx.config, managers: [...(ctx.config.managers ?? []), ...known] },
       identity,
       identityNews: ctx.maybe(IdentityNews),
       client: ctx.get(RpcClient),

@@ -1,55 +1,70 @@
-import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
-import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import { Authorizers } from '@swarmkit/sdk/contracts/authorizer';
+import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
+import { DataKeys } from '@swarmkit/sdk/contracts/data-keys';
+import { IdentityNews, KnownManagers, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import { KeyLock } from '@swarmkit/sdk/contracts/key-lock';
 import { ScopeGates } from '@swarmkit/sdk/contracts/scope-gate';
-import { invariant } from '@swarmkit/sdk/plugin/errors';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { authorize } from './core/authorize.js';
-import { Authority } from './shell/authority.js';
-import { CertificateFolder } from './shell/folder.js';
-import { IdentityStore } from './shell/identity-store.js';
+import { dialBy } from './shell/dial.js';
 import { CurrentIdentity } from './shell/node-identity.js';
-import { Renewer } from './shell/renewer.js';
+import { type CaConfig, NodeLife } from './shell/node-life.js';
 
-export interface CaConfig {
-  /** Folder of the certificates, `<state>/certificates`. */
-  readonly dir: string;
-}
+const lives = new WeakMap<Context<CaConfig>, NodeLife>();
 
-interface Parts {
-  readonly store: IdentityStore;
-  readonly identity: CurrentIdentity;
-  readonly renewer: Renewer;
-}
-
-const parts = new WeakMap<Context<CaConfig>, Parts>();
+const part = { type: 'number', minimum: 0, maximum: 1 } as const;
 
 export const ca = definePlugin<CaConfig>({
   id: 'ca',
   version: '0.1.0',
   scope: 'node',
-  provides: [NodeIdentity, CertificateAuthority],
+  provides: [NodeIdentity, IdentityNews, KnownManagers, DataKeys, KeyLock, CertificateAuthority],
   contributes: [ScopeGates, Authorizers],
   config: {
     type: 'object',
-    properties: { dir: { type: 'string' } },
-    required: ['dir'],
+    properties: {
+      dir: { type: 'string' },
+      managersFile: { type: 'string' },
+      controlSocket: { type: 'string' },
+      join: {
+        type: 'object',
+        properties: {
+          addresses: { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1 },
+          token: { type: 'string' },
+          availability: { enum: ['active', 'pause', 'drain'] },
+        },
+        required: ['addresses'],
+      },
+      unlockKey: { type: 'string' },
+      renewal: {
+        description: 'parts of the life of a certificate between which it is renewed',
+        type: 'object',
+        properties: { from: part, to: part },
+        required: ['from', 'to'],
+      },
+    },
+    required: ['dir', 'managersFile'],
     additionalProperties: false,
   },
 
   register(ctx) {
-    const { env, log } = ctx;
-    const authority = new Authority(env);
-    const store = new IdentityStore(new CertificateFolder(ctx.config.dir), authority, env, log);
+    const { env, log, config } = ctx;
     const identity = new CurrentIdentity(ctx.channel('identity', { replayLast: true }));
-    const renewer = new Renewer(env.clock, env.random.fork('renewal'), log, async (held) => {
-      const next = await store.renew(held);
-      identity.publish(next.identity);
-      return next;
+    const life = new NodeLife({
+      config,
+      env,
+      log,
+      identity,
+      dial: dialBy(() => env.clock.now()),
+      keysChanged: ctx.channel('keys'),
     });
-    parts.set(ctx, { store, identity, renewer });
+    lives.set(ctx, life);
     ctx.provide(NodeIdentity, identity);
-    ctx.provide(CertificateAuthority, authority);
+    ctx.provide(CertificateAuthority, life.authority);
+    ctx.provide(IdentityNews, life);
+    ctx.provide(KnownManagers, life);
+    ctx.provide(DataKeys, life);
+    ctx.provide(KeyLock, life);
     for (const gate of identity.gates()) ctx.provide(ScopeGates, gate);
     ctx.provide(Authorizers, {
       id: 'ca',
@@ -57,17 +72,9 @@ export const ca = definePlugin<CaConfig>({
     });
   },
 
-  async start(ctx) {
-    const made = parts.get(ctx);
-    invariant(made !== undefined, 'CA_NOT_REGISTERED');
-    const held = await made.store.open();
-    made.identity.publish(held.identity);
-    made.renewer.watch(held);
-  },
+  start: (ctx) => lives.get(ctx)?.start(ctx.signal),
 
-  stop(ctx) {
-    parts.get(ctx)?.renewer.stop();
-  },
+  stop: (ctx) => lives.get(ctx)?.stop(),
 });
 
 export default ca;

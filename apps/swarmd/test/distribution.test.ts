@@ -6,15 +6,20 @@ import { fileURLToPath } from 'node:url';
 import { executorNames, settingsFrom } from '../settings.js';
 import { pluginConfig, standardPlugins } from '../distribution.js';
 
-const base = await settingsFrom({ stateDir: '/state' }, '/');
+const base = await settingsFrom({ stateDir: '/state', advertiseAddr: '10.0.0.1' }, '/');
 
 test('each plugin is told where its own part of the state folder is', () => {
   assert.deepEqual(pluginConfig(base), {
     'storage-rocksdb': { dir: '/state/storage' },
-    ca: { dir: '/state/certificates' },
+    ca: {
+      dir: '/state/certificates',
+      managersFile: '/state/state.json',
+      controlSocket: '/state/swarmd.sock',
+    },
     rpc: { controlSocket: '/state/swarmd.sock', remoteAddress: '0.0.0.0:4242' },
     'log-files': { dir: '/state/logs' },
-    raft: {},
+    raft: { advertiseAddress: '10.0.0.1:4242' },
+    cluster: { advertiseAddress: '10.0.0.1:4242' },
     agent: { controlSocket: '/state/swarmd.sock' },
     'executor-containerd': { address: '/run/containerd/containerd.sock', dir: '/state/runtime' },
   });
@@ -44,7 +49,7 @@ test("the operator's words win, key by key", () => {
     controlSocket: '/state/swarmd.sock',
     remoteAddress: '1.2.3.4:5',
   });
-  assert.deepEqual(config.raft, { keepEntries: 9 });
+  assert.deepEqual(config.raft, { advertiseAddress: '10.0.0.1:4242', keepEntries: 9 });
   assert.deepEqual(config.acme, { a: 1 });
 });
 
@@ -61,7 +66,9 @@ test('the distribution has every plugin of the project, and of the executors jus
 test('what plugins are told is what they know', async () => {
   for (const executor of executorNames) {
     const plugins = new Map((await standardPlugins(executor)).map((one) => [one.id, one]));
-    for (const [id, config] of Object.entries(pluginConfig({ ...base, executor, hostname: 'a' }))) {
+    for (const [id, config] of Object.entries(
+      pluginConfig({ ...base, executor, hostname: 'a', join: { addresses: ['m1:1'] } }),
+    )) {
       const schema = plugins.get(id)?.config as { readonly properties?: object } | undefined;
       for (const key of Object.keys(config))
         assert.ok(Object.hasOwn(schema?.properties ?? {}, key), `${id} does not know ${key}`);

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
-import { type Flags, type Settings, settingsFrom } from '../settings.js';
+import { type Flags, type Settings, settingsFrom as settingsOn } from '../settings.js';
+
+/** On a machine with one address. */
+const settingsFrom = (flags: Flags, cwd: string): Promise<Settings> =>
+  settingsOn(flags, cwd, {
+    lo: [{ address: '127.0.0.1', family: 'IPv4', internal: true }],
+    eth0: [{ address: '192.0.2.7', family: 'IPv4', internal: false }],
+  } as never);
 
 const dir = mkdtempSync(path.join(tmpdir(), 'swarmd-settings-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
@@ -34,6 +41,8 @@ test('defaults', async () => {
     stateDir: path.join(cwd, 'swarmkitstate'),
     listenControlApi: path.join(cwd, 'swarmkitstate/swarmd.sock'),
     listenRemoteApi: '0.0.0.0:4242',
+    advertiseRemoteApi: '192.0.2.7:4242',
+    join: undefined,
     hostname: undefined,
     logLevel: 'info',
     executor: 'containerd',
@@ -49,6 +58,10 @@ const whole = `
 state-dir: state
 listen-control-api: run/ctl.sock
 listen-remote-api: 10.0.0.1:4242
+advertise-remote-api: 203.0.113.1:14242
+join-addr: 10.0.0.2:4242, [::2]:4242
+join-token: SWMTKN
+availability: pause
 hostname: alpha
 log-level: warn
 executor: docker
@@ -65,6 +78,8 @@ test('the file, with its paths relative to itself', async () => {
     stateDir: path.join(etc, 'state'),
     listenControlApi: path.join(etc, 'run/ctl.sock'),
     listenRemoteApi: '10.0.0.1:4242',
+    advertiseRemoteApi: '203.0.113.1:14242',
+    join: { addresses: ['10.0.0.2:4242', '[::2]:4242'], token: 'SWMTKN', availability: 'pause' },
     hostname: 'alpha',
     logLevel: 'warn',
     executor: 'docker',
@@ -81,6 +96,9 @@ test('flags win over the file, with their paths relative to the working folder',
     stateDir: 'other',
     listenControlApi: 'ctl.sock',
     listenRemoteApi: ':1',
+    advertiseAddr: '198.51.100.4',
+    joinAddr: 'm1:1',
+    joinToken: 'other',
     hostname: 'beta',
     logLevel: 'debug',
     executor: 'process',
@@ -93,6 +111,8 @@ test('flags win over the file, with their paths relative to the working folder',
     stateDir: path.join(cwd, 'other'),
     listenControlApi: path.join(cwd, 'ctl.sock'),
     listenRemoteApi: ':1',
+    advertiseRemoteApi: '198.51.100.4:1',
+    join: { addresses: ['m1:1'], token: 'other', availability: 'pause' },
     hostname: 'beta',
     logLevel: 'debug',
     executor: 'process',
@@ -166,4 +186,30 @@ test('values that a setting cannot have are refused, wherever they come from', a
     await refusal(settingsFrom({ engineAddr: 'tcp://10.0.0.1:2375' }, cwd)),
     'SWARMD_SETTING: engine-addr is "tcp://10.0.0.1:2375"; only paths of this machine are supported',
   );
+});
+
+test('where other nodes reach this one', async () => {
+  const at = async (flags: Flags): Promise<string | undefined> =>
+    (await settingsFrom(flags, cwd)).advertiseRemoteApi;
+  assert.equal(await at({}), '192.0.2.7:4242');
+  assert.equal(await at({ listenRemoteApi: ':77' }), '192.0.2.7:77');
+  assert.equal(await at({ listenRemoteApi: '[::]:77' }), '192.0.2.7:77');
+  assert.equal(await at({ listenRemoteApi: '10.0.0.1:77' }), '10.0.0.1:77');
+  assert.equal(await at({ listenRemoteApi: '127.0.0.1:0' }), undefined);
+  assert.equal(await at({ advertiseRemoteApi: '10.0.0.1' }), '10.0.0.1:4242');
+  assert.equal(await at({ advertiseRemoteApi: 'm1.example:9' }), 'm1.example:9');
+  assert.equal(await at({ advertiseAddr: '10.0.0.1' }), '10.0.0.1:4242');
+});
+
+test('what cannot be joined by is refused', async () => {
+  const said = (flags: Flags): Promise<string> => refusal(settingsFrom(flags, cwd));
+  assert.match(await said({ joinToken: 'x' }), /: join-token is given and join-addr is not: say /);
+  assert.match(await said({ availability: 'drain' }), /: availability is given and join-addr is /);
+  assert.match(await said({ joinAddr: 'm1' }), /: join-addr is "m1"; write host:port, as in /);
+  assert.match(await said({ joinAddr: 'm1:1,,m2:2' }), /: join-addr is ""; write host:port/);
+  assert.match(
+    await said({ joinAddr: 'm1:1', availability: 'off' }),
+    /must be one of active, pause/,
+  );
+  assert.match(await said({ advertiseRemoteApi: '0.0.0.0' }), /it names no machine/);
 });

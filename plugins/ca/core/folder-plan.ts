@@ -9,6 +9,8 @@ export interface FolderFacts {
   readonly nodeCertificate: CertificateFact;
   /** Written before the key that it belongs to, and renamed into place after it. */
   readonly pendingCertificate: CertificateFact;
+  /** This start names a cluster to join. It counts only where there is no identity yet. */
+  readonly joining: boolean;
 }
 
 /** `matching`: it belongs to the node key. */
@@ -19,6 +21,10 @@ export type FolderPlan =
   | { readonly do: 'bootstrap' }
   /** A root that can sign, and no identity yet. */
   | { readonly do: 'issue' }
+  /** No identity yet, and a cluster to get one from. */
+  | { readonly do: 'join' }
+  /** Joining was begun by an earlier start, and this one does not say whom to ask. */
+  | { readonly do: 'ask-again' }
   | { readonly do: 'use'; readonly certificate: 'node' | 'pending' }
   /** `file` is missing or wrong; `problem` completes "<path> ...". */
   | { readonly do: 'refuse'; readonly file: FolderFile; readonly problem: string };
@@ -32,9 +38,9 @@ export type FolderFile =
 export function planFor(facts: FolderFacts): FolderPlan {
   const { rootCertificate, rootKey, nodeKey, nodeCertificate, pendingCertificate } = facts;
   if (!nodeKey && nodeCertificate === 'absent') {
+    if (facts.joining) return { do: 'join' };
     if (rootCertificate && rootKey) return { do: 'issue' };
-    if (!rootCertificate) return { do: 'bootstrap' };
-    return refuse('swarm-node.crt', 'is missing while the root certificate is there');
+    return { do: rootCertificate ? 'ask-again' : 'bootstrap' };
   }
   if (!nodeKey) return refuse('swarm-node.key', 'is missing while its certificate is there');
   if (!rootCertificate)

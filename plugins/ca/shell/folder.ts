@@ -1,8 +1,8 @@
 // The certificate folder: names, modes and headers as SwarmKit keeps them. Each file is replaced whole
 // (temporary file, fsync, rename, fsync of the folder), so a crash leaves the old or the new one.
 import { constants } from 'node:fs';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { FolderFile } from '../core/folder-plan.js';
 
@@ -48,6 +48,30 @@ export class CertificateFolder {
     });
   }
 
+  /**
+   * Roots that came from the managers. A root key that lies here is of the roots before, and goes first: a
+   * crash in between leaves the old roots without it, which is a folder that works.
+   */
+  async saveRoots(certificatePem: string): Promise<void> {
+    await this.guard(async () => {
+      await mkdir(this.dir, { recursive: true, mode: 0o755 });
+      await this.forgetRootKey();
+      await this.replace('swarm-root-ca.crt', certificatePem, PUBLIC);
+    });
+  }
+
+  async forgetRootKey(): Promise<void> {
+    await this.guard(async () => {
+      await rm(this.pathOf('swarm-root-ca.key'), { force: true });
+      await this.sync();
+    });
+  }
+
+  /** The key stays the same and is kept in another way, or its headers changed. */
+  async saveKey(keyPem: string): Promise<void> {
+    await this.guard(() => this.replace('swarm-node.key', keyPem, SECRET));
+  }
+
   /** SwarmKit's order. A crash in the middle is mended by `adoptPending` at the next start. */
   async saveNode(certificatePem: string, keyPem: string): Promise<void> {
     await this.guard(async () => {
@@ -76,35 +100,12 @@ export class CertificateFolder {
     }
   }
 
-  private async replace(
-    file: FolderFile | typeof PENDING,
-    text: string,
-    mode: number,
-  ): Promise<void> {
-    const path = this.pathOf(file);
-    const temporary = `${path}.tmp`;
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-    const handle = await open(temporary, flags, mode);
-    try {
-      // The mode above counts only for a new file, and less the umask.
-      await handle.chmod(mode);
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-    await this.sync();
+  private replace(file: FolderFile | typeof PENDING, text: string, mode: number): Promise<void> {
+    return replaceFile(this.pathOf(file), text, mode);
   }
 
-  /** Makes renames durable. */
-  private async sync(): Promise<void> {
-    const handle = await open(this.dir, constants.O_RDONLY);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+  private sync(): Promise<void> {
+    return syncFolder(this.dir);
   }
 
   private async guard(write: () => Promise<void>): Promise<void> {
@@ -118,5 +119,32 @@ export class CertificateFolder {
         { cause: error },
       );
     }
+  }
+}
+
+/** A crash leaves the old file or the new one. */
+export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+  const handle = await open(temporary, flags, mode);
+  try {
+    // The mode above counts only for a new file, and less the umask.
+    await handle.chmod(mode);
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** Makes renames durable. */
+async function syncFolder(dir: string): Promise<void> {
+  const handle = await open(dir, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

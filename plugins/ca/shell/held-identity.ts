@@ -2,6 +2,7 @@
 // chain ends at a trusted root, and the subject names node, cluster and role.
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import type { Identity } from '@swarmkit/sdk/contracts/identity';
+import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { roleOf } from '../core/certificate-profile.js';
 import { readPem, writePem } from './pem.js';
 import { issuerNameOf, spkiOf } from './x509.js';
@@ -40,26 +41,44 @@ export function holdIdentity(certificatePem: string, key: KeyObject, rootsPem: s
   };
 }
 
+/** The same for a certificate that somebody signed for us: CA_CERTIFICATE when it is of no use. */
+export function holdGiven(certificatePem: string, key: KeyObject, rootsPem: string): Held {
+  try {
+    return holdIdentity(certificatePem, key, rootsPem);
+  } catch (cause) {
+    throw new SwarmError(
+      'failed-precondition',
+      'CA_CERTIFICATE',
+      `the certificate that was given to this node is of no use: it ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
 /** Every certificate of a PEM text; empty when it holds none. Throws on a block that is damaged. */
 export const readCertificates = (pem: string): readonly X509Certificate[] =>
   readPem(pem)
     .filter((block) => block.type === 'CERTIFICATE')
     .map((block) => new X509Certificate(block.der));
 
-/** Each certificate must be signed by the next one, and the last by a root. Returns the leaf's issuer. */
+/**
+ * From the leaf up: signed by a root, or by the next of the chain, which then must be. A root may come in
+ * early: the cross-signed certificate of a root rotation is of no use any more when the new root itself is
+ * trusted. Returns the leaf's issuer.
+ */
 function verifyChain(
   chain: readonly X509Certificate[],
   roots: readonly X509Certificate[],
 ): X509Certificate {
   let issuer: X509Certificate | undefined;
   for (const [at, certificate] of chain.entries()) {
-    const candidates = at + 1 < chain.length ? chain.slice(at + 1, at + 2) : roots;
-    const signer = candidates.find((it) => it.ca && isSignedBy(certificate, it));
-    if (signer === undefined) throw new Error('is not signed by the root in swarm-root-ca.crt');
-    issuer ??= signer;
+    const root = roots.find((it) => it.ca && isSignedBy(certificate, it));
+    if (root !== undefined) return issuer ?? root;
+    const next = chain[at + 1];
+    if (next === undefined || !next.ca || !isSignedBy(certificate, next)) break;
+    issuer ??= next;
   }
-  if (issuer === undefined) throw new Error('is not a PEM certificate');
-  return issuer;
+  throw new Error('is not signed by the root in swarm-root-ca.crt');
 }
 
 export const isSignedBy = (certificate: X509Certificate, signer: X509Certificate): boolean =>

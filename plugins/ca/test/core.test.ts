@@ -166,6 +166,7 @@ test('every state that a crash can leave is one to go on from', () => {
     nodeKey: false,
     nodeCertificate: 'absent',
     pendingCertificate: 'absent',
+    joining: false,
   };
   const steps: readonly [Partial<FolderFacts>, ReturnType<typeof planFor>][] = [
     // Bootstrap.
@@ -199,6 +200,19 @@ test('every state that a crash can leave is one to go on from', () => {
   }
 });
 
+test('a join that was begun is gone on with, and never becomes a cluster of its own', () => {
+  const begun: FolderFacts = {
+    rootCertificate: true,
+    rootKey: false,
+    nodeKey: false,
+    nodeCertificate: 'absent',
+    pendingCertificate: 'other',
+    joining: true,
+  };
+  assert.deepEqual(planFor(begun), { do: 'join' });
+  assert.deepEqual(planFor({ ...begun, joining: false }), { do: 'ask-again' });
+});
+
 test('what no crash leaves is refused with the file that is wrong', () => {
   const whole: FolderFacts = {
     rootCertificate: true,
@@ -206,6 +220,7 @@ test('what no crash leaves is refused with the file that is wrong', () => {
     nodeKey: true,
     nodeCertificate: 'matching',
     pendingCertificate: 'absent',
+    joining: false,
   };
   const fileFor = (change: Partial<FolderFacts>): string => {
     const plan = planFor({ ...whole, ...change });
@@ -217,15 +232,11 @@ test('what no crash leaves is refused with the file that is wrong', () => {
   assert.match(fileFor({ nodeCertificate: 'absent' }), /^swarm-node\.crt is missing/);
   assert.match(fileFor({ nodeCertificate: 'other' }), /^swarm-node\.crt does not belong/);
   assert.match(fileFor({ nodeCertificate: 'unreadable' }), /^swarm-node\.crt is not a PEM/);
-  assert.match(
-    fileFor({ nodeKey: false, nodeCertificate: 'absent', rootKey: false }),
-    /^swarm-node\.crt is missing while the root/,
-  );
 });
 
 test('a plan never uses what does not match, whatever lies in the folder', () => {
   const facts: CertificateFact[] = ['absent', 'unreadable', 'matching', 'other'];
-  for (let bits = 0; bits < 8; bits++)
+  for (let bits = 0; bits < 16; bits++)
     for (const nodeCertificate of facts)
       for (const pendingCertificate of facts) {
         const state: FolderFacts = {
@@ -234,6 +245,7 @@ test('a plan never uses what does not match, whatever lies in the folder', () =>
           nodeKey: (bits & 4) > 0,
           nodeCertificate,
           pendingCertificate,
+          joining: (bits & 8) > 0,
         };
         const plan = planFor(state);
         if (plan.do === 'use') {
@@ -241,8 +253,12 @@ test('a plan never uses what does not match, whatever lies in the folder', () =>
           const used = plan.certificate === 'node' ? nodeCertificate : pendingCertificate;
           assert.equal(used, 'matching');
         }
-        if (plan.do === 'bootstrap' || plan.do === 'issue')
+        if (plan.do !== 'use' && plan.do !== 'refuse')
           assert.ok(!state.nodeKey && nodeCertificate === 'absent', 'an identity was thrown away');
+        assert.equal(
+          plan.do === 'join',
+          !state.nodeKey && nodeCertificate === 'absent' && state.joining,
+        );
         if (plan.do === 'issue') assert.ok(state.rootCertificate && state.rootKey);
       }
 });

@@ -1,9 +1,8 @@
 // The plugin as the daemon runs it, on a folder of its own: first start, restarts, crashes in the
-// middle of a write, damage, expiry and renewal.
+// middle of a write, damage and expiry.
 import assert from 'node:assert/strict';
 import {
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -18,8 +17,6 @@ import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { readPem } from '../shell/pem.js';
 import { run } from './run-plugin.js';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const FILES = ['swarm-node.crt', 'swarm-node.key', 'swarm-root-ca.crt', 'swarm-root-ca.key'];
 
 function folder(t: TestContext): string {
@@ -37,22 +34,6 @@ function restore(dir: string, files: Contents): void {
   for (const name of readdirSync(dir)) rmSync(join(dir, name));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
 }
-
-/** Virtual time goes on in steps of six hours, but stands still while files are written. */
-async function until(env: VirtualEnv, fact: () => boolean, limitMs: number): Promise<void> {
-  const end = env.clock.now() + limitMs;
-  const realEnd = performance.now() + 60_000;
-  while (!fact()) {
-    if (env.clock.now() > end || performance.now() > realEnd)
-      throw new Error(`the fact did not come true within ${limitMs} ms`);
-    if (env.clock.armed > 0 && !working()) await env.clock.advance(6 * HOUR_MS);
-    else await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
-/** Files or keys are being worked on by the thread pool. */
-const working = (): boolean =>
-  process.getActiveResourcesInfo().some((kind) => /^FSReq|REQUEST$/i.test(kind));
 
 test('the first start makes a root and an identity, with the modes they should have', async (t) => {
   const dir = folder(t);
@@ -119,86 +100,6 @@ test('the first start survives a crash at every step', async (t) => {
   }
 });
 
-test('the certificate is renewed in time, under the same names and with a new key', async (t) => {
-  const dir = folder(t);
-  const env = new VirtualEnv('renewal');
-  const first = await run(t, dir, env);
-  const before = first.identity.current();
-  first.stop();
-  writeFileSync(
-    join(dir, 'swarm-node.key'),
-    readFileSync(join(dir, 'swarm-node.key'), 'utf8').replace(
-      'kek-version: 0',
-      'kek-version: 7\nraft-dek: AAEC',
-    ),
-  );
-  const restarted = await run(t, dir, env);
-  await env.clock.advance(44 * DAY_MS);
-  assert.equal(restarted.seen.length, 1, 'renewed too early');
-  await until(env, () => restarted.seen.length === 2, 30 * DAY_MS);
-  const after = restarted.identity.current();
-  assert.equal(after, restarted.seen[1]);
-  assert.deepEqual(
-    [after.nodeId, after.clusterId, after.role, after.rootsPem],
-    [before.nodeId, before.clusterId, before.role, before.rootsPem],
-  );
-  assert.notEqual(after.keyPem, before.keyPem);
-  assert.ok(after.notAfter > before.notAfter);
-  const [key] = readPem(readFileSync(join(dir, 'swarm-node.key'), 'utf8'));
-  assert.deepEqual(
-    [...(key?.headers ?? [])],
-    [
-      ['kek-version', '7'],
-      ['raft-dek', 'AAEC'],
-    ],
-  );
-  restarted.stop();
-  const third = await run(t, dir, env);
-  assert.deepEqual(third.identity.current(), after);
-  await until(env, () => third.seen.length === 2, 90 * DAY_MS);
-});
-
-test('a crash during a renewal leaves the old or the new identity, whole', async (t) => {
-  const dir = folder(t);
-  const env = new VirtualEnv('crash in renewal');
-  const { seen, stop } = await run(t, dir, env);
-  const old = contentsOf(dir);
-  await until(env, () => seen.length === 2, 90 * DAY_MS);
-  stop();
-  const renewed = contentsOf(dir);
-  const pending = { '.swarm-node.crt': renewed['swarm-node.crt'] ?? '' };
-  const key = { 'swarm-node.key': renewed['swarm-node.key'] ?? '' };
-  const states: readonly [Contents, number][] = [
-    [{ ...old, ...pending }, 0],
-    [{ ...old, ...pending, 'swarm-node.key.tmp': '-----BEGIN' }, 0],
-    [{ ...old, ...pending, ...key }, 1],
-    [renewed, 1],
-  ];
-  for (const [state, expected] of states) {
-    restore(dir, state);
-    const { identity } = await run(t, dir, env);
-    assert.deepEqual(identity.current(), seen[expected]);
-  }
-});
-
-test('a renewal that cannot be written is tried again, and the old identity serves on', async (t) => {
-  const dir = folder(t);
-  const env = new VirtualEnv('no room');
-  const { identity, seen, logged } = await run(t, dir, env);
-  const before = identity.current();
-  const files = contentsOf(dir);
-  rmSync(dir, { recursive: true });
-  writeFileSync(dir, 'in the way');
-  const failures = () => logged.filter(({ level }) => level === 'warn').length;
-  await until(env, () => failures() === 3, 90 * DAY_MS);
-  assert.equal(identity.current(), before);
-  rmSync(dir);
-  mkdirSync(dir);
-  restore(dir, files);
-  await until(env, () => seen.length === 2, DAY_MS);
-  assert.notEqual(identity.current(), before);
-});
-
 test('a certificate that ran out while the machine was off is renewed at start', async (t) => {
   const dir = folder(t);
   const { identity } = await run(t, dir);
@@ -232,8 +133,6 @@ test('damage is one sentence that names the file, and nothing is overwritten', a
   const otherDir = folder(t);
   await run(t, otherDir, new VirtualEnv('other'));
   const other = contentsOf(otherDir);
-  const locked =
-    '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAEC\n-----END ENCRYPTED PRIVATE KEY-----\n';
   const halved = (name: string): string => (good[name] ?? '').slice(0, 120);
   const cases: readonly [string, string | undefined, string][] = [
     ['swarm-node.crt', '', 'is not a PEM certificate'],
@@ -243,7 +142,6 @@ test('damage is one sentence that names the file, and nothing is overwritten', a
     ['swarm-node.key', '', 'is not a PEM private key'],
     ['swarm-node.key', halved('swarm-node.key'), 'is not a PEM private key'],
     ['swarm-node.key', undefined, 'is missing while its certificate is there'],
-    ['swarm-node.key', locked, 'is locked, and unlocking is not supported yet'],
     ['swarm-root-ca.crt', 'nonsense', 'is not a PEM certificate'],
     ['swarm-root-ca.crt', undefined, 'is missing while the node certificate is there'],
     ['swarm-root-ca.crt', good['swarm-node.crt'], 'is not a certificate that signs itself'],

@@ -7,7 +7,8 @@ import type { Context } from '@swarmkit/sdk/plugin/plugin';
 import type { Token } from '@swarmkit/sdk/plugin/token';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { ReplaySubject } from 'rxjs';
-import { type CaConfig, ca } from '../plugin.js';
+import { ca } from '../plugin.js';
+import type { CaConfig } from '../shell/node-life.js';
 
 export interface Run {
   readonly identity: NodeIdentity;
@@ -35,8 +36,9 @@ export async function run(
       void logged.push({ level, message: String(args.at(-1)) });
   const context = {
     env,
+    signal: new AbortController().signal,
     log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
-    config: { dir },
+    config: { dir, managersFile: `${dir}.json` },
     channel: () => {
       const facts$ = new ReplaySubject(1);
       return { publish: (fact: unknown) => facts$.next(fact), facts$ };

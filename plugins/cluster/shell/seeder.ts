@@ -18,9 +18,9 @@ export interface SeederParts {
 
 /**
  * Writes the first objects, trying again until it worked or this node leads no more. What no retry can
- * mend is thrown.
+ * mend is thrown. True when this founded the cluster.
  */
-export async function seedUntilDone(parts: SeederParts, signal: AbortSignal): Promise<void> {
+export async function seedUntilDone(parts: SeederParts, signal: AbortSignal): Promise<boolean> {
   const { store, identity, authority, env, log } = parts;
   const { clusterId, nodeId } = identity.current();
   while (!signal.aborted) {
@@ -34,13 +34,14 @@ export async function seedUntilDone(parts: SeederParts, signal: AbortSignal): Pr
         }),
       );
       if (founded) log.info({ cluster: clusterId, node: nodeId }, 'founded a new cluster');
-      return;
+      return founded;
     } catch (error) {
       // The write may have been made all the same; the next try then finds nothing to do.
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       if (!isSwarmError(error) || error.kind === 'failed-precondition') throw error;
       log.warn({ err: error }, 'the first objects could not be written: trying again');
       await delay(env.clock, RETRY_MS, signal);
     }
   }
+  return false;
 }

@@ -8,6 +8,7 @@ import { IssuanceStatus_State, NodeRole } from '@swarmkit/sdk/wire/gen/swarmkit/
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { CLUSTER_WRITER, seed } from '../core/seed.js';
+import { announce } from '../shell/announcer.js';
 import { type SeederParts, seedUntilDone } from '../shell/seeder.js';
 
 const root: RootMaterial = {
@@ -174,4 +175,18 @@ test('a missing root key is a fault, not something to wait for', async () => {
   };
   const parts = { ...partsFor(new FakeStore(), env), authority: authority as never };
   await assert.rejects(seedUntilDone(parts, new AbortController().signal), { code: 'CA_NO_KEY' });
+});
+
+test('a founded cluster says how others come to it, with the tokens of its object', () => {
+  const store = new FakeStore();
+  const said: string[] = [];
+  const log = { info: (_fields: object, text: string) => void said.push(text) } as never;
+  announce({ store, log }, '10.0.0.1:4242');
+  assert.deepEqual(said, []);
+  store.updateNow(CLUSTER_WRITER, (draft) => seed(draft, inputFor()));
+  announce({ store, log }, '10.0.0.1:4242');
+  assert.deepEqual(said, [
+    'to add a worker, run on another machine: swarmd --join-addr 10.0.0.1:4242 --join-token worker token',
+    'to add a manager, run on another machine: swarmd --join-addr 10.0.0.1:4242 --join-token manager token',
+  ]);
 });
