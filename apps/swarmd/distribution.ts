@@ -7,6 +7,7 @@ import cluster from '@swarmkit/plugin-cluster/plugin';
 import controlApi from '@swarmkit/plugin-control-api/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
 import logBroker from '@swarmkit/plugin-log-broker/plugin';
+import leaderProxy from '@swarmkit/plugin-leader-proxy/plugin';
 import logFiles from '@swarmkit/plugin-log-files/plugin';
 import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
@@ -31,6 +32,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     raft,
     store,
     removedNodes,
+    leaderProxy,
     controlApi,
     cluster,
     caServer,

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import {
   type ChannelCredentials,
+  type ClientDuplexStream,
   type ClientOptions,
   credentials,
   Client as GrpcClient,
@@ -157,56 +158,48 @@ class Connection implements RpcConnection {
     }
   }
 
-  clientStream<Q, S>(
+  async clientStream<Q, S>(
     method: MethodDefinition<Q, S>,
     requests: AsyncIterable<Q>,
     options: CallOptions = {},
   ): Promise<S> {
-    return new Promise((resolve, reject) => {
-      const source = requests[Symbol.asyncIterator]();
-      let ended = false;
-      let resume = (): void => undefined;
-      const call = this.open(method.path, options).makeClientStreamRequest(
-        method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
-        metadataOf(options),
-        this.deadlineOf(options),
-        (error, response) => {
-          ended = true;
-          resume();
-          done();
-          // Not awaited: the source may be waiting for something that never comes.
-          source.return?.().catch(() => undefined);
-          if (error !== null) reject(this.translate(error, method.path));
-          else resolve(response as S);
-        },
-      );
-      call.on('error', () => undefined);
-      call.on('drain', () => resume());
-      const done = this.track(call, options.signal);
+    // On the wire the same as a stream both ways. gRPC's own client takes an OK without a message for an
+    // error, and SwarmKit's PublishLogs ends so.
+    let answer: { readonly message: S } | undefined;
+    for await (const message of this.bidi(method, requests, options)) answer ??= { message };
+    return answer === undefined ? method.responseDeserialize(Buffer.alloc(0)) : answer.message;
+  }
 
-      const pump = async (): Promise<void> => {
-        for (let sent = 1; ; sent++) {
-          const next = await source.next();
-          if (ended) return;
-          if (next.done === true) break;
-          if (!call.write(next.value)) {
-            await new Promise<void>((drained) => {
-              resume = drained;
-            });
-          }
-          // A source that never waits would otherwise keep the process from everything else.
-          if (sent % MESSAGES_A_TURN === 0) await nextTurn();
-        }
-        call.end();
-      };
-      pump().catch((error: unknown) => {
-        // The source failed: the caller is told that, and the peer that the call is off.
-        reject(error);
-        call.cancel();
-      });
+  async *bidi<Q, S>(
+    method: MethodDefinition<Q, S>,
+    requests: AsyncIterable<Q>,
+    options: CallOptions = {},
+  ): AsyncGenerator<S, void, undefined> {
+    const call = this.open(method.path, options).makeBidiStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      metadataOf(options),
+      this.deadlineOf(options),
+    );
+    call.on('error', () => undefined);
+    const done = this.track(call, options.signal);
+    let failure: { readonly error: unknown } | undefined;
+    const pump = pumpInto(call, requests, (error) => {
+      // The source failed: the caller is told that, and the peer that the call is off.
+      failure = { error };
+      call.cancel();
     });
+    try {
+      yield* call.iterator({ destroyOnReturn: false }) as AsyncIterable<S>;
+    } catch (error) {
+      if (failure !== undefined) throw failure.error;
+      throw this.translate(error, method.path);
+    } finally {
+      pump.stop();
+      done();
+      call.cancel();
+    }
   }
 
   close(): void {
@@ -267,6 +260,45 @@ class Connection implements RpcConnection {
   }
 }
 
+/** Writes what the source gives, no faster than the peer takes it. `stop` leaves the source. */
+function pumpInto<Q>(
+  call: ClientDuplexStream<Q, unknown>,
+  requests: AsyncIterable<Q>,
+  failed: (error: unknown) => void,
+): { stop(): void } {
+  const source = requests[Symbol.asyncIterator]();
+  let stopped = false;
+  let resume = (): void => undefined;
+  call.on('drain', () => resume());
+  const pump = async (): Promise<void> => {
+    for (let sent = 1; ; sent++) {
+      const next = await source.next();
+      if (stopped) return;
+      if (next.done === true) break;
+      if (!call.write(next.value)) {
+        await new Promise<void>((drained) => {
+          resume = drained;
+        });
+      }
+      // A source that never waits would otherwise keep the process from everything else.
+      if (sent % MESSAGES_A_TURN === 0) await nextTurn();
+      if (stopped) return;
+    }
+    call.end();
+  };
+  pump().catch((error: unknown) => {
+    if (!stopped) failed(error);
+  });
+  return {
+    stop: () => {
+      stopped = true;
+      resume();
+      // Not awaited: the source may be waiting for something that never comes.
+      source.return?.().catch(() => undefined);
+    },
+  };
+}
+
 /** How grpc-js begins the text of a call that never reached a peer. */
 const NO_CONNECTION = 'No connection established';
 
@@ -287,7 +319,8 @@ const target = (address: string): string =>
 function metadataOf(options: CallOptions): Metadata {
   const metadata = new Metadata();
   if (options.metadata !== undefined) {
-    for (const [key, value] of Object.entries(options.metadata)) metadata.set(key, value);
+    for (const [key, value] of Object.entries(options.metadata))
+      metadata.set(key, key.endsWith('-bin') ? Buffer.from(value, 'base64') : value);
   }
   return metadata;
 }

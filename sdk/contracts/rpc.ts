@@ -19,6 +19,8 @@ export interface RpcServer {
    * of scopes that come and go.
    */
   guard(authorizer: Authorizer): () => void;
+  /** Besides a mounted service, or instead of one. One a service and endpoint. */
+  mountStandIn(standIn: StandIn): Unmount;
   /** Endpoints in use: `unix:/path`, `0.0.0.0:4242`. Empty before start. */
   endpoints(): readonly Endpoint[];
 }
@@ -67,6 +69,34 @@ export interface BidiHandler {
   ) => Promise<void>;
 }
 
+/** Answers for a service that lives elsewhere: on a follower, for what the leader serves. */
+export interface StandIn {
+  readonly definition: ServiceDefinition;
+  readonly expose: readonly Exposure[];
+  /** Asked before each call: true lets the mounted service answer, when one is mounted. */
+  readonly defers: () => boolean;
+  /**
+   * Where this call is answered; `undefined`: by the service that is mounted here. May take its time.
+   * A throw is the answer.
+   */
+  route(call: Call, way: StandInWay): Promise<Forward | undefined>;
+}
+
+export interface StandInWay {
+  readonly method: MethodDefinition<unknown, unknown>;
+  /** Is the service mounted here now? */
+  readonly isMounted: () => boolean;
+}
+
+/**
+ * Carries one call, its messages as bytes: they are neither decoded nor changed. Of a method with one
+ * answer only the first message sent counts, and none counts as an empty one. A throw is the answer.
+ */
+export type Forward = (
+  requests: AsyncIterable<Uint8Array>,
+  send: (message: Uint8Array) => Promise<void>,
+) => Promise<void>;
+
 export interface Call {
   /** `/docker.swarmkit.v1.Control/CreateService`. */
   readonly path: string;
@@ -81,9 +111,14 @@ export interface Call {
 export interface Peer {
   /** Empty without a verified certificate. */
   readonly nodeId: string;
+  /**
+   * Id of the manager that passed the call on; everything else then is what that manager says of its
+   * caller. Only a manager of this cluster is believed. Whoever removes nodes checks this one instead.
+   */
+  readonly forwardedBy?: string;
   readonly clusterId: string;
   readonly role: 'manager' | 'worker' | 'none';
-  /** `ip:port`; empty on the socket. */
+  /** `ip:port` of the caller, also of one that was passed on; empty on the socket. */
   readonly address: string;
 }
 
@@ -103,11 +138,18 @@ export interface RpcConnection {
     request: Q,
     options?: CallOptions,
   ): AsyncIterable<S>;
+  /** An answer that never came counts as an empty message: some of SwarmKit's services give none. */
   clientStream<Q, S>(
     method: MethodDefinition<Q, S>,
     requests: AsyncIterable<Q>,
     options?: CallOptions,
   ): Promise<S>;
+  /** Begins with the first step of the answer. A `requests` that throws cancels the call with that error. */
+  bidi<Q, S>(
+    method: MethodDefinition<Q, S>,
+    requests: AsyncIterable<Q>,
+    options?: CallOptions,
+  ): AsyncIterable<S>;
   close(): void;
 }
 
@@ -115,6 +157,7 @@ export interface CallOptions {
   /** Span, ms. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Keys that end in `-bin` have their value in base64. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 

@@ -1,8 +1,8 @@
 /**
  * RpcServer and RpcClient in memory, for tests and simulation: managers at addresses, clients that call
  * them as a given node. Messages are really encoded and decoded, errors travel as kind and text alone,
- * and a call ends as a real one does when either side goes. No TLS, no time of its own,
- * and no authorizers but those that stand guard.
+ * and a call ends as a real one does when either side goes. Stand-ins and calls that a manager passes on
+ * work as on a real server. No TLS, no time of its own, and no authorizers but those that stand guard.
  */
 import type { MethodDefinition } from '@grpc/grpc-js';
 import type { Authorizer } from '../contracts/authorizer.js';
@@ -17,8 +17,10 @@ import type {
   RpcClient,
   RpcConnection,
   RpcServer,
+  StandIn,
   Unmount,
 } from '../contracts/rpc.js';
+import { callerOf } from '../model/forwarded-call.js';
 import type { Clock } from '../plugin/env.js';
 import { isSwarmError, messageOf, SwarmError } from '../plugin/errors.js';
 import {
@@ -26,6 +28,7 @@ import {
   HealthCheckResponse_ServingStatus,
   HealthService,
 } from '../wire/gen/swarmkit/health.js';
+import { rolesOf } from '../wire/method-roles.js';
 
 /** Messages that a stream holds for a reader that does not read. */
 const window = 16;
@@ -62,6 +65,7 @@ export class LoopbackServer implements RpcServer {
   }
 
   private readonly mounts = new Map<string, MountedService>();
+  private readonly standIns = new Map<string, StandIn>();
   private readonly absences = new Map<string, Error>();
   /** @internal */
   readonly guards = new Set<Authorizer>();
@@ -84,6 +88,16 @@ export class LoopbackServer implements RpcServer {
     return () => this.guards.delete(authorizer);
   }
 
+  mountStandIn(standIn: StandIn): Unmount {
+    const name = serviceName(Object.values(standIn.definition)[0]?.path ?? '');
+    this.standIns.set(name, standIn);
+    return () => {
+      this.standIns.delete(name);
+      for (const call of this.calls)
+        if (call.name === name) call.end(unavailable(`${name} is stopped`));
+    };
+  }
+
   endpoints(): readonly Endpoint[] {
     return this.addresses.map((address) => ({ exposure: exposureOf(address), address }));
   }
@@ -98,16 +112,31 @@ export class LoopbackServer implements RpcServer {
     return this.calls.size;
   }
 
-  /** @internal */
-  handler(path: string, exposure: Exposure): Handler {
+  /** @internal What answers a call, in bytes, as on the wire. */
+  answers(method: AnyMethod, exposure: Exposure): Answers {
+    const name = serviceName(method.path);
+    const standIn = this.standIns.get(name);
+    const isMounted = (): boolean => this.mounts.get(name)?.expose.includes(exposure) === true;
+    if (!standIn?.expose.includes(exposure) || (standIn.defers() && isMounted()))
+      return this.mounted(method.path, exposure);
+    return async (requests, call, send) => {
+      const forward = await standIn.route(call, { method, isMounted });
+      if (forward !== undefined) await forward(requests, send);
+      else await this.mounted(method.path, exposure)(requests, call, send);
+    };
+  }
+
+  private mounted(path: string, exposure: Exposure): Answers {
     const name = serviceName(path);
     const service = this.mounts.get(name);
     if (service === undefined || !service.expose.includes(exposure))
       throw this.absences.get(name) ?? unimplemented(`${name} is not served here`);
-    const method = Object.entries(service.definition).find(([, one]) => one.path === path)?.[0];
-    const handler = method === undefined ? undefined : service.handlers[method];
-    if (handler === undefined) throw unimplemented(`${path} is not implemented`);
-    return handler;
+    const [key, method] =
+      Object.entries(service.definition).find(([, one]) => one.path === path) ?? [];
+    const handler = key === undefined ? undefined : service.handlers[key];
+    if (handler === undefined || method === undefined)
+      throw unimplemented(`${path} is not implemented`);
+    return answersOf(method, handler);
   }
 
   /** @internal */
@@ -134,12 +163,8 @@ class LoopbackConnection implements RpcConnection {
     request: Q,
     options: CallOptions = {},
   ): Promise<S> {
-    const call = this.begin(method.path, options);
-    const sent = received(method, request);
-    return call.outcome(async (handler) => {
-      if (!('unary' in handler)) throw unimplemented(`${method.path} is not unary`);
-      return answered(method, (await handler.unary(sent(), call.call)) as S);
-    });
+    const call = this.begin(method, options);
+    return one(method, call, single(method.requestSerialize(request)));
   }
 
   async *serverStream<Q, S>(
@@ -147,24 +172,8 @@ class LoopbackConnection implements RpcConnection {
     request: Q,
     options: CallOptions = {},
   ): AsyncGenerator<S, void, undefined> {
-    const call = this.begin(method.path, options);
-    const sent = received(method, request);
-    const queue = new MessageQueue<S>();
-    const work = call.outcome(async (handler) => {
-      if (!('serverStream' in handler)) throw unimplemented(`${method.path} is not a stream`);
-      await handler.serverStream(sent(), call.call, (message: S) =>
-        queue.push(answered(method, message)),
-      );
-    });
-    work.then(
-      () => queue.end(),
-      (error: unknown) => queue.end(error),
-    );
-    try {
-      yield* queue;
-    } finally {
-      call.cancel();
-    }
+    const call = this.begin(method, options);
+    yield* many(method, call, single(method.requestSerialize(request)));
   }
 
   async clientStream<Q, S>(
@@ -172,14 +181,15 @@ class LoopbackConnection implements RpcConnection {
     requests: AsyncIterable<Q>,
     options: CallOptions = {},
   ): Promise<S> {
-    const call = this.begin(method.path, options);
-    async function* sent(): AsyncGenerator<Q> {
-      for await (const request of requests) yield received(method, request)();
-    }
-    return call.outcome(async (handler) => {
-      if (!('clientStream' in handler)) throw unimplemented(`${method.path} is not a stream`);
-      return answered(method, (await handler.clientStream(sent(), call.call)) as S);
-    });
+    return one(method, this.begin(method, options), sent(method, requests));
+  }
+
+  async *bidi<Q, S>(
+    method: MethodDefinition<Q, S>,
+    requests: AsyncIterable<Q>,
+    options: CallOptions = {},
+  ): AsyncGenerator<S, void, undefined> {
+    yield* many(method, this.begin(method, options), sent(method, requests));
   }
 
   close(): void {
@@ -187,7 +197,8 @@ class LoopbackConnection implements RpcConnection {
     for (const abort of this.calls) abort();
   }
 
-  private begin(path: string, options: CallOptions): LoopbackCall {
+  private begin(method: AnyMethod, options: CallOptions): LoopbackCall {
+    const { path } = method;
     const server = this.find();
     if (server === undefined || !server.up) throw unavailable(`${this.address} cannot be reached`);
     if (this.closed || options.signal?.aborted) throw cancelled(path);
@@ -199,7 +210,7 @@ class LoopbackConnection implements RpcConnection {
       address: exposure === 'control' ? '' : '127.0.0.1:1',
       ...this.peer,
     };
-    return new LoopbackCall(server, path, exposure, peer, options, this.calls, this.clock);
+    return new LoopbackCall(server, method, exposure, peer, options, this.calls, this.clock);
   }
 }
 
@@ -213,13 +224,14 @@ class LoopbackCall {
 
   constructor(
     private readonly server: LoopbackServer,
-    path: string,
+    private readonly method: AnyMethod,
     exposure: Exposure,
-    peer: Peer,
+    direct: Peer,
     options: CallOptions,
     others: Set<() => void>,
     clock: Clock,
   ) {
+    const { path } = method;
     this.broken = new Promise((_resolve, reject) => {
       this.break = reject;
     });
@@ -242,18 +254,22 @@ class LoopbackCall {
       cancelDeadline?.();
     };
     const metadata = new Map(Object.entries(options.metadata ?? {}));
+    const header = (key: string) => (metadata.has(key) ? [metadata.get(key) as string] : []);
+    const peer =
+      exposure === 'control'
+        ? direct
+        : callerOf(direct, header, direct.clusterId, rolesOf(path) === 'insecure');
     this.call = { path, exposure, peer, signal: this.gone.signal, metadata };
   }
 
-  /** What the peer is told of how the handler ended. */
-  async outcome<T>(work: (handler: Handler) => Promise<T>): Promise<T> {
-    const { path, exposure } = this.call;
-    const run = async (): Promise<T> => {
+  /** Resolves when the handler has ended; what the peer is told of its errors is kind and text. */
+  async run(requests: AsyncIterable<Uint8Array>, send: Send): Promise<void> {
+    const work = async (): Promise<void> => {
       for (const guard of this.server.guards) guard.authorize(this.call);
-      return work(this.server.handler(path, exposure));
+      await this.server.answers(this.method, this.call.exposure)(requests, this.call, send);
     };
     try {
-      return await Promise.race([this.broken, run().catch(remote)]);
+      await Promise.race([this.broken, work().catch(remote)]);
     } finally {
       this.cancel();
     }
@@ -330,20 +346,80 @@ const health = (isMounted: (service: string) => boolean): MountedService => ({
   },
 });
 
-const serviceName = (path: string): string => path.split('/')[1] ?? '';
+// biome-ignore lint/suspicious/noExplicitAny: as in the contract.
+type AnyMethod = MethodDefinition<any, any>;
+type Send = (message: Uint8Array) => Promise<void>;
+type Answers = (requests: AsyncIterable<Uint8Array>, call: Call, send: Send) => Promise<void>;
 
-/** The request as bytes now, and as the server's message when it is taken up. */
-function received<Q, S>(method: MethodDefinition<Q, S>, request: Q): () => Q {
-  const bytes = method.requestSerialize(request);
-  return () => {
+function answersOf(method: AnyMethod, handler: Handler): Answers {
+  const decode = (bytes: Uint8Array): unknown => {
     if (bytes.length > maxRequestBytes)
       throw new SwarmError('resource-exhausted', 'RPC_TOO_LARGE', 'the message is over 4 MiB');
-    return method.requestDeserialize(bytes);
+    return method.requestDeserialize(bytes as Buffer);
+  };
+  const encode = (message: unknown): Uint8Array => method.responseSerialize(message);
+  async function* decoded(requests: AsyncIterable<Uint8Array>) {
+    for await (const bytes of requests) yield decode(bytes);
+  }
+  const first = async (requests: AsyncIterable<Uint8Array>): Promise<unknown> => {
+    for await (const bytes of requests) return decode(bytes);
+    throw cancelled(method.path);
+  };
+  return async (requests, call, send) => {
+    if ('unary' in handler) await send(encode(await handler.unary(await first(requests), call)));
+    else if ('clientStream' in handler)
+      await send(encode(await handler.clientStream(decoded(requests), call)));
+    else if ('serverStream' in handler)
+      await handler.serverStream(await first(requests), call, (message) => send(encode(message)));
+    else await handler.bidi(decoded(requests), call, (message) => send(encode(message)));
   };
 }
 
-const answered = <Q, S>(method: MethodDefinition<Q, S>, response: S): S =>
-  method.responseDeserialize(method.responseSerialize(response));
+async function one<Q, S>(
+  method: MethodDefinition<Q, S>,
+  call: LoopbackCall,
+  requests: AsyncIterable<Uint8Array>,
+): Promise<S> {
+  let answer: Uint8Array | undefined;
+  await call.run(requests, async (message) => {
+    answer ??= message;
+  });
+  return method.responseDeserialize((answer ?? Buffer.alloc(0)) as Buffer);
+}
+
+async function* many<Q, S>(
+  method: MethodDefinition<Q, S>,
+  call: LoopbackCall,
+  requests: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<S, void, undefined> {
+  const queue = new MessageQueue<Uint8Array>();
+  call
+    .run(requests, (message) => queue.push(message))
+    .then(
+      () => queue.end(),
+      (error: unknown) => queue.end(error),
+    );
+  try {
+    for await (const message of queue) yield method.responseDeserialize(message as Buffer);
+  } finally {
+    call.cancel();
+    // Not awaited: the source may be waiting for something that never comes.
+    requests.return(undefined).catch(() => undefined);
+  }
+}
+
+async function* single<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}
+
+async function* sent<Q>(
+  { requestSerialize }: Pick<MethodDefinition<Q, unknown>, 'requestSerialize'>,
+  requests: AsyncIterable<Q>,
+): AsyncGenerator<Uint8Array> {
+  for await (const request of requests) yield requestSerialize(request);
+}
+
+const serviceName = (path: string): string => path.split('/')[1] ?? '';
 
 function remote(error: unknown): never {
   throw isSwarmError(error)

@@ -5,23 +5,36 @@ import { type MethodRoles, rolesOf } from '@swarmkit/sdk/wire/method-roles';
 /** A method of a service that is not SwarmKit's is for managers. */
 const DEFAULT_ROLES: MethodRoles = ['swarm-manager'];
 
-/** Throws unless the peer's certificate has a role that the method admits and is of this cluster. */
+/**
+ * Throws unless the caller has a role that the method admits and is of this cluster. Of a call that a
+ * manager passed on, the rpc server has judged that manager already.
+ */
 export function authorize(call: Pick<Call, 'path' | 'peer'>, clusterId: string): void {
   const roles = rolesOf(call.path) ?? DEFAULT_ROLES;
   if (roles === 'insecure') return;
   const { peer } = call;
+  const hasRole = peer.role !== 'none' && roles.includes(`swarm-${peer.role}`);
+  if (peer.forwardedBy !== undefined) {
+    if (!hasRole) throw refusal(`unauthorized forwarded role, expecting: [${roles.join(' ')}]`);
+    if (peer.clusterId !== clusterId)
+      throw refusal(`organization mismatch, expecting: ${clusterId}`);
+    return;
+  }
   if (peer.nodeId === '' && peer.role === 'none')
-    throw refusal('no client certificates in request');
-  if (peer.role === 'none' || !roles.includes(`swarm-${peer.role}`))
-    throw refusal(`Permission denied: remote certificate not part of OUs: [${roles.join(' ')}]`);
+    throw unauthorized('no client certificates in request');
+  if (!hasRole)
+    throw unauthorized(
+      `Permission denied: remote certificate not part of OUs: [${roles.join(' ')}]`,
+    );
   if (peer.clusterId !== clusterId)
-    throw refusal(`Permission denied: remote certificate not part of organization: ${clusterId}`);
+    throw unauthorized(
+      `Permission denied: remote certificate not part of organization: ${clusterId}`,
+    );
 }
 
 /** SwarmKit's text: a status inside a status, which its nodes match on. */
+const unauthorized = (detail: string): SwarmError =>
+  refusal(`unauthorized peer role: rpc error: code = PermissionDenied desc = ${detail}`);
+
 const refusal = (detail: string): SwarmError =>
-  new SwarmError(
-    'permission-denied',
-    'CA_UNAUTHORIZED',
-    `Permission denied: unauthorized peer role: rpc error: code = PermissionDenied desc = ${detail}`,
-  );
+  new SwarmError('permission-denied', 'CA_UNAUTHORIZED', `Permission denied: ${detail}`);

@@ -262,3 +262,19 @@ test('a plan never uses what does not match, whatever lies in the folder', () =>
         if (plan.do === 'issue') assert.ok(state.rootCertificate && state.rootKey);
       }
 });
+
+test('of a call that a manager passed on, its caller is judged, in other words', () => {
+  const passed = { ...manager, role: 'worker', forwardedBy: 'm2' } as const;
+  authorize({ path: '/docker.swarmkit.v1.Dispatcher/Heartbeat', peer: passed }, 'c1');
+  assert.throws(
+    () => authorize({ path: '/docker.swarmkit.v1.RaftMembership/Join', peer: passed }, 'c1'),
+    {
+      kind: 'permission-denied',
+      message: 'Permission denied: unauthorized forwarded role, expecting: [swarm-manager]',
+    },
+  );
+  assert.throws(
+    () => authorize({ path: '/docker.swarmkit.v1.Dispatcher/Heartbeat', peer: passed }, 'other'),
+    { message: 'Permission denied: organization mismatch, expecting: other' },
+  );
+});

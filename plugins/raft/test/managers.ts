@@ -161,6 +161,7 @@ export class Managers {
 const withoutLink = (server: LoopbackServer): RpcServer => ({
   mount: (service: MountedService) =>
     service.definition === LinkService ? () => undefined : server.mount(service),
+  mountStandIn: (standIn) => server.mountStandIn(standIn),
   guard: (authorizer) => server.guard(authorizer),
   endpoints: () => server.endpoints(),
 });

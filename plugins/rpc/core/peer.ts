@@ -1,4 +1,5 @@
 import type { Peer } from '@swarmkit/sdk/contracts/rpc';
+import { roleOfUnits } from '@swarmkit/sdk/model/forwarded-call';
 
 /** The parts of a certificate's subject that say who a node is; a part that occurs twice is a list. */
 export interface Subject {
@@ -13,11 +14,7 @@ export function peerOf(subject: Subject | undefined, address: string): Peer {
   return {
     nodeId: listOf(subject?.CN)[0] ?? '',
     clusterId: listOf(subject?.O)[0] ?? '',
-    role: units.includes('swarm-manager')
-      ? 'manager'
-      : units.includes('swarm-worker')
-        ? 'worker'
-        : 'none',
+    role: roleOfUnits(units),
     address,
   };
 }

@@ -1,11 +1,20 @@
-// Which service answers a call. Known services are those of the wire and those ever mounted; what is
+// Which service answers a call: the mounted one, or the stand-in that has taken its place. Known services are those of the wire and those ever mounted; what is
 // known but not mounted is answered UNIMPLEMENTED, or with the error that its unmount left.
-import type { Exposure, Handler, MountedService } from '@swarmkit/sdk/contracts/rpc';
+import type { Exposure, MountedService, StandIn } from '@swarmkit/sdk/contracts/rpc';
 import { invariant, SwarmError } from '@swarmkit/sdk/plugin/errors';
 
-/** One mounted service: where it is offered, and the calls in progress that end with it. */
-export interface Mount<C> {
+/** One mounted service: where it is offered, what answers, and the calls in progress that end with it. */
+export interface Mount<W, C> {
   readonly service: MountedService;
+  readonly name: string;
+  /** By method key. */
+  readonly works: ReadonlyMap<string, W>;
+  readonly calls: Set<C>;
+}
+
+/** A stand-in, and the calls in progress that end with it. */
+export interface Standing<C> {
+  readonly standIn: StandIn;
   readonly name: string;
   readonly calls: Set<C>;
 }
@@ -13,15 +22,14 @@ export interface Mount<C> {
 /** `/docker.swarmkit.v1.Control/CreateService` -> `docker.swarmkit.v1.Control`. */
 export const serviceNameOf = (path: string): string => path.split('/')[1] ?? '';
 
-export class Routes<C> {
-  private readonly mounts = new Map<string, Mount<C>>();
+export class Routes<W, C> {
+  private readonly mounts = new Map<string, Mount<W, C>>();
+  private readonly standIns = new Map<string, Standing<C>>();
   private readonly absences = new Map<string, Error>();
 
   /** A service may be mounted once an exposure at a time. */
-  mount(service: MountedService): Mount<C> {
-    const first = Object.values(service.definition)[0];
-    invariant(first !== undefined, 'RPC_EMPTY_SERVICE');
-    const mount = { service, name: serviceNameOf(first.path), calls: new Set<C>() };
+  mount(service: MountedService, works: ReadonlyMap<string, W>): Mount<W, C> {
+    const mount = { service, name: nameOf(service.definition), works, calls: new Set<C>() };
     for (const exposure of service.expose) {
       const key = keyOf(exposure, mount.name);
       invariant(!this.mounts.has(key), 'RPC_MOUNTED_TWICE', { service: mount.name, exposure });
@@ -32,7 +40,7 @@ export class Routes<C> {
   }
 
   /** False when it was unmounted before. */
-  unmount(mount: Mount<C>, afterwards: Error | undefined): boolean {
+  unmount(mount: Mount<W, C>, afterwards: Error | undefined): boolean {
     let found = false;
     for (const exposure of mount.service.expose) {
       const key = keyOf(exposure, mount.name);
@@ -44,6 +52,27 @@ export class Routes<C> {
     return found;
   }
 
+  stand(standIn: StandIn): Standing<C> {
+    const standing = { standIn, name: nameOf(standIn.definition), calls: new Set<C>() };
+    for (const exposure of standIn.expose) {
+      const key = keyOf(exposure, standing.name);
+      invariant(!this.standIns.has(key), 'RPC_MOUNTED_TWICE', { service: standing.name, exposure });
+      this.standIns.set(key, standing);
+    }
+    return standing;
+  }
+
+  leave({ standIn, name }: Standing<C>): void {
+    for (const exposure of standIn.expose) this.standIns.delete(keyOf(exposure, name));
+  }
+
+  /** Who stands in for the service now; undefined when the service itself answers. */
+  standInFor(exposure: Exposure, name: string): Standing<C> | undefined {
+    const key = keyOf(exposure, name);
+    const standing = this.standIns.get(key);
+    return standing?.standIn.defers() && this.mounts.has(key) ? undefined : standing;
+  }
+
   isMounted(exposure: Exposure, name: string): boolean {
     return this.mounts.has(keyOf(exposure, name));
   }
@@ -53,7 +82,7 @@ export class Routes<C> {
     exposure: Exposure,
     name: string,
     method: string,
-  ): { readonly mount: Mount<C>; readonly handler: Handler } {
+  ): { readonly mount: Mount<W, C>; readonly work: W } {
     const key = keyOf(exposure, name);
     const mount = this.mounts.get(key);
     if (mount === undefined) {
@@ -66,20 +95,28 @@ export class Routes<C> {
         )
       );
     }
-    const handler = mount.service.handlers[method];
-    if (handler === undefined) {
+    const work = mount.works.get(method);
+    if (work === undefined) {
       throw new SwarmError(
         'unimplemented',
         'RPC_NOT_IMPLEMENTED',
         `the method ${method} of ${name} is not implemented yet`,
       );
     }
-    return { mount, handler };
+    return { mount, work };
   }
 
-  *all(): IterableIterator<Mount<C>> {
+  /** Everything that may have calls in progress. */
+  *all(): IterableIterator<{ readonly name: string; readonly calls: Set<C> }> {
     yield* new Set(this.mounts.values());
+    yield* new Set(this.standIns.values());
   }
+}
+
+function nameOf(definition: MountedService['definition']): string {
+  const first = Object.values(definition)[0];
+  invariant(first !== undefined, 'RPC_EMPTY_SERVICE');
+  return serviceNameOf(first.path);
 }
 
 /** On the socket it is an operator who asks, and mostly the manager that is missing. */

@@ -4,22 +4,19 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type {
   Metadata,
   MethodDefinition,
-  Server,
   ServerDuplexStream,
   ServerReadableStream,
   ServerUnaryCall,
   ServerWritableStream,
   sendUnaryData,
+  UntypedHandleCall,
 } from '@grpc/grpc-js';
-import type { Handler } from '@swarmkit/sdk/contracts/rpc';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { type Status, statusOf } from '../core/status.js';
 import type { ActiveCall } from './active-call.js';
+import { firstOf, type Send, type Work } from './codec.js';
 
-// The definition's own functions check messages; here they only pass through.
-type Message = unknown;
-
-type HandleCall = Parameters<Server['register']>[1];
+type Bytes = Uint8Array;
 
 /** What every call object of grpc-js has. */
 export interface WireCall {
@@ -30,14 +27,14 @@ export interface WireCall {
 
 /** The sending half of a streaming call. */
 interface Sink {
-  write(message: Message): boolean;
+  write(message: Bytes): boolean;
   end(): unknown;
   on(event: 'drain', listener: () => void): unknown;
   emit(event: 'error', status: Status): boolean;
 }
 
 export interface Started {
-  readonly handler: Handler;
+  readonly work: Work;
   readonly call: ActiveCall;
   /** Called once, when the call has ended. */
   ended(): void;
@@ -50,7 +47,7 @@ export type Start = (wire: WireCall) => Started;
 
 export type MethodKind = 'unary' | 'clientStream' | 'serverStream' | 'bidi';
 
-export const kindOf = (method: MethodDefinition<Message, Message>): MethodKind =>
+export const kindOf = (method: MethodDefinition<unknown, unknown>): MethodKind =>
   method.requestStream
     ? method.responseStream
       ? 'bidi'
@@ -59,44 +56,37 @@ export const kindOf = (method: MethodDefinition<Message, Message>): MethodKind =
       ? 'serverStream'
       : 'unary';
 
-export const adapt = (kind: MethodKind, start: Start): HandleCall => ADAPTERS[kind](start);
+export const adapt = (kind: MethodKind, start: Start): UntypedHandleCall => ADAPTERS[kind](start);
 
 const ADAPTERS = {
-  unary: (start: Start) => (wire: ServerUnaryCall<Message, Message>, respond: Respond) => {
-    run(start, wire, tellBy(respond), answerBy(respond), ({ handler, call }) =>
-      'unary' in handler ? handler.unary(wire.request, call) : wrongKind(call),
+  unary: (start: Start) => (wire: ServerUnaryCall<Bytes, Bytes>, respond: Respond) => {
+    run(start, wire, tellBy(respond), answerBy(respond), ({ work, call }) =>
+      'one' in work ? work.one(wire.request, call) : oneAnswer(work, only(wire.request), call),
     );
   },
 
-  clientStream:
-    (start: Start) => (wire: ServerReadableStream<Message, Message>, respond: Respond) => {
-      run(start, wire, tellBy(respond), answerBy(respond), ({ handler, call }) =>
-        'clientStream' in handler
-          ? handler.clientStream(requestsOf(wire, call), call)
-          : wrongKind(call),
-      );
-    },
-
-  serverStream: (start: Start) => (wire: ServerWritableStream<Message, Message>) => {
-    run(start, wire, tellStream(wire), endStream(wire), ({ handler, call }) =>
-      'serverStream' in handler
-        ? handler.serverStream(wire.request, call, sender(wire, call))
-        : wrongKind(call),
+  clientStream: (start: Start) => (wire: ServerReadableStream<Bytes, Bytes>, respond: Respond) => {
+    run(start, wire, tellBy(respond), answerBy(respond), ({ work, call }) =>
+      oneAnswer(work, requestsOf(wire, call), call),
     );
   },
 
-  bidi: (start: Start) => (wire: ServerDuplexStream<Message, Message>) => {
-    run(start, wire, tellStream(wire), endStream(wire), ({ handler, call }) =>
-      'bidi' in handler
-        ? handler.bidi(requestsOf(wire, call), call, sender(wire, call))
-        : wrongKind(call),
+  serverStream: (start: Start) => (wire: ServerWritableStream<Bytes, Bytes>) => {
+    run(start, wire, tellStream(wire), endStream(wire), ({ work, call }) =>
+      answers(work, only(wire.request), call, sender(wire, call)),
+    );
+  },
+
+  bidi: (start: Start) => (wire: ServerDuplexStream<Bytes, Bytes>) => {
+    run(start, wire, tellStream(wire), endStream(wire), ({ work, call }) =>
+      answers(work, requestsOf(wire, call), call, sender(wire, call)),
     );
   },
 };
 
-type Respond = sendUnaryData<Message>;
+type Respond = sendUnaryData<Bytes>;
 type Tell = (status: Status) => void;
-type Answer = (message: Message) => void;
+type Answer = (message: Bytes) => void;
 
 const tellBy = (respond: Respond): Tell => {
   return (status) => respond(status);
@@ -112,12 +102,43 @@ const endStream = (wire: Sink): Answer => {
   return () => wire.end();
 };
 
+/** Streamed answers are sent on the way; what is left to say is that they have ended. */
+const ENDED = Buffer.alloc(0);
+
+async function* only(request: Bytes): AsyncGenerator<Bytes, void, undefined> {
+  yield request;
+}
+
+async function answers(
+  work: Work,
+  requests: AsyncIterable<Bytes>,
+  call: ActiveCall,
+  send: Send,
+): Promise<Bytes> {
+  if ('one' in work) await send(await work.one(await firstOf(requests), call));
+  else await work.many(requests, call, send);
+  return ENDED;
+}
+
+async function oneAnswer(
+  work: Work,
+  requests: AsyncIterable<Bytes>,
+  call: ActiveCall,
+): Promise<Bytes> {
+  let answer: Bytes | undefined;
+  await answers(work, requests, call, (message) => {
+    answer ??= message;
+    return SENT;
+  });
+  return answer ?? ENDED;
+}
+
 function run(
   start: Start,
   wire: WireCall,
   tell: Tell,
   answer: Answer,
-  work: (started: Started) => Promise<Message> | Message,
+  work: (started: Started) => Promise<Bytes> | Bytes,
 ): void {
   let started: Started;
   try {
@@ -143,7 +164,7 @@ function run(
     if (!call.ended) call.abort(gone(call));
   });
 
-  let result: Promise<Message> | Message;
+  let result: Promise<Bytes> | Bytes;
   try {
     result = work(started);
   } catch (error) {
@@ -160,7 +181,7 @@ function run(
 const SENT = Promise.resolve();
 
 /** Waits for the peer once the stream's buffer (16 messages) is full. */
-function sender(wire: Sink, call: ActiveCall): (message: Message) => Promise<void> {
+function sender(wire: Sink, call: ActiveCall): Send {
   let waiting:
     | { readonly promise: Promise<void>; resolve(): void; reject(reason: Error): void }
     | undefined;
@@ -196,9 +217,9 @@ function heard(promise: Promise<void>): Promise<void> {
 }
 
 async function* requestsOf(
-  wire: ServerReadableStream<Message, Message>,
+  wire: ServerReadableStream<Bytes, Bytes>,
   call: ActiveCall,
-): AsyncGenerator<Message, void, undefined> {
+): AsyncGenerator<Bytes, void, undefined> {
   try {
     // A handler that stops reading must still be able to answer.
     yield* wire.iterator({ destroyOnReturn: false });
@@ -217,12 +238,3 @@ const gone = (call: ActiveCall): SwarmError =>
     'RPC_CANCELLED',
     `the caller of ${call.path} is gone or its deadline has passed`,
   );
-
-/** `mount` has checked it; without this the compiler would have to be told so. */
-const wrongKind = (call: ActiveCall): never => {
-  throw new SwarmError(
-    'internal',
-    'RPC_HANDLER_KIND',
-    `${call.path} has a handler of another kind`,
-  );
-};

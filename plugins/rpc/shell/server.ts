@@ -14,16 +14,19 @@ import type {
   MountedService,
   Peer,
   RpcServer,
+  StandIn,
   Unmount,
 } from '@swarmkit/sdk/contracts/rpc';
+import { callerOf } from '@swarmkit/sdk/model/forwarded-call';
 import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { invariant, isInvariantError, isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import { rolesOf } from '@swarmkit/sdk/wire/method-roles';
 import { peerOf } from '../core/peer.js';
-import { Routes, serviceNameOf } from '../core/routes.js';
+import { Routes, serviceNameOf, type Standing } from '../core/routes.js';
 import { ActiveCall } from './active-call.js';
 import { adapt, kindOf, type Started, type WireCall } from './adapter.js';
+import { firstOf, type Work, workOf } from './codec.js';
 import { healthService } from './health.js';
 import { type Listener, listenOnPort, listenOnSocket } from './listener.js';
 import { WIRE_SERVICES } from './wire-services.js';
@@ -48,7 +51,7 @@ export interface ListenOptions {
 
 /** Runs the listeners, so that `plugin.ts` only wires. */
 export class Server implements RpcServer {
-  private readonly routes = new Routes<ActiveCall>();
+  private readonly routes = new Routes<Work, ActiveCall>();
   private readonly grpc: { readonly [E in Exposure]: GrpcServer };
   private readonly known = new Set<string>();
   private readonly peers = new Map<string, Peer>();
@@ -70,7 +73,7 @@ export class Server implements RpcServer {
       });
     }
     this.know(service.definition);
-    const mount = this.routes.mount(service);
+    const mount = this.routes.mount(service, this.worksOf(service));
     return (afterwards) => {
       if (!this.routes.unmount(mount, afterwards)) return;
       const reason = afterwards ?? stopped(mount.name);
@@ -82,6 +85,16 @@ export class Server implements RpcServer {
     this.authorizers = [...this.authorizers, authorizer];
     return () => {
       this.authorizers = this.authorizers.filter((one) => one !== authorizer);
+    };
+  }
+
+  mountStandIn(standIn: StandIn): Unmount {
+    this.know(standIn.definition);
+    const standing = this.routes.stand(standIn);
+    return (afterwards) => {
+      this.routes.leave(standing);
+      const reason = afterwards ?? stopped(standing.name);
+      for (const call of [...standing.calls]) call.abort(reason);
     };
   }
 
@@ -144,44 +157,88 @@ export class Server implements RpcServer {
       for (const exposure of ['control', 'remote'] as const) {
         this.grpc[exposure].register(
           path,
-          adapt(kind, (wire) => this.begin(wire, exposure, path, method)),
-          (message: unknown) => this.serialize(definition, message),
-          definition.requestDeserialize,
+          adapt(kind, (wire) => this.begin(wire, exposure, definition, method)),
+          asIs,
+          asIs,
           kind,
         );
       }
     }
   }
 
-  private begin(wire: WireCall, exposure: Exposure, path: string, method: string): Started {
-    const call = new ActiveCall(path, exposure, this.peerOf(wire, exposure), wire.metadata);
+  private begin(
+    wire: WireCall,
+    exposure: Exposure,
+    definition: MethodDefinition<unknown, unknown>,
+    method: string,
+  ): Started {
+    const { path } = definition;
+    const open = rolesOf(path) === 'insecure';
+    const call = new ActiveCall(path, exposure, this.callerOf(wire, exposure, open), wire.metadata);
     for (const authorizer of this.authorizers) authorizer.authorize(call);
     // Holds without any authorizer too: a caller without a certificate gets nothing but what it may have.
-    if (call.peer.role === 'none' && rolesOf(path) !== 'insecure') throw nobody(path);
-    const { mount, handler } = this.routes.find(exposure, serviceNameOf(path), method);
-    mount.calls.add(call);
+    if (call.peer.role === 'none' && !open) throw nobody(path);
+    const name = serviceNameOf(path);
+    const standing = this.routes.standInFor(exposure, name);
+    const { calls, work } =
+      standing === undefined
+        ? this.mounted(exposure, name, method)
+        : { calls: standing.calls, work: this.standIn(standing, exposure, definition, method) };
+    calls.add(call);
     return {
-      handler,
+      work,
       call,
-      ended: () => mount.calls.delete(call),
+      ended: () => calls.delete(call),
       failed: (error) => {
         if (!isSwarmError(error)) this.report(path, error);
       },
     };
   }
 
-  /** A handler's answer that does not fit its type is our bug: gRPC tells the caller, we tell the log. */
-  private serialize(definition: MethodDefinition<unknown, unknown>, message: unknown): Buffer {
-    try {
-      return definition.responseSerialize(message);
-    } catch (error) {
-      this.report(definition.path, error);
-      throw error;
-    }
+  private mounted(exposure: Exposure, name: string, method: string) {
+    const { mount, work } = this.routes.find(exposure, name, method);
+    return { calls: mount.calls, work };
   }
 
-  private peerOf(wire: WireCall, exposure: Exposure): Peer {
-    return exposure === 'control' ? this.self : (this.peers.get(wire.getPeer()) ?? NOBODY);
+  /** Asks the stand-in where to; the service that is mounted by then answers what comes back. */
+  private standIn(
+    { standIn, name }: Standing<ActiveCall>,
+    exposure: Exposure,
+    definition: MethodDefinition<unknown, unknown>,
+    method: string,
+  ): Work {
+    const isMounted = (): boolean => this.routes.isMounted(exposure, name);
+    return {
+      many: async (requests, call, send) => {
+        const forward = await standIn.route(call, { method: definition, isMounted });
+        if (forward !== undefined) return forward(requests, send);
+        const { calls, work } = this.mounted(exposure, name, method);
+        calls.add(call);
+        try {
+          if ('one' in work) await send(await work.one(await firstOf(requests), call));
+          else await work.many(requests, call, send);
+        } finally {
+          calls.delete(call);
+        }
+      },
+    };
+  }
+
+  private worksOf({ definition, handlers }: MountedService): ReadonlyMap<string, Work> {
+    const broken = (path: string, error: unknown): void => this.report(path, error);
+    return new Map(
+      Object.entries(handlers).map(([method, handler]) => [
+        method,
+        workOf(definition[method] as MethodDefinition<unknown, unknown>, handler, broken),
+      ]),
+    );
+  }
+
+  private callerOf(wire: WireCall, exposure: Exposure, open: boolean): Peer {
+    if (exposure === 'control') return this.self;
+    const direct = this.peers.get(wire.getPeer()) ?? NOBODY;
+    const header = (key: string) => wire.metadata.get(key).map(String);
+    return callerOf(direct, header, this.self.clusterId, open);
   }
 
   private report(path: string, error: unknown): void {
@@ -193,6 +250,10 @@ export class Server implements RpcServer {
       );
   }
 }
+
+/** Messages pass gRPC as bytes. */
+const asIs = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const NOBODY = peerOf(undefined, '');
 
