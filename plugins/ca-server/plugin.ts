@@ -7,6 +7,7 @@ import { stopped } from './core/refusals.js';
 import { CertificatePolls } from './shell/certificate-polls.js';
 import { GroupWriter } from './shell/group-writer.js';
 import { caHandlers, nodeCaHandlers } from './shell/handlers.js';
+import { RotationLoop } from './shell/rotation-loop.js';
 import { Signer } from './shell/signer.js';
 import { SigningLoop } from './shell/signing-loop.js';
 
@@ -30,13 +31,17 @@ export const caServer = definePlugin({
     const store = ctx.get(Store);
     const rpc = ctx.get(RpcServer);
     const polls = new CertificatePolls(() => store.view());
-    const signer = new Signer(ctx.get(CertificateAuthority));
+    const authority = ctx.get(CertificateAuthority);
+    const signer = new Signer(authority);
     const signing = new SigningLoop({ store, writer, signer, env, log, signal });
+    const rotation = new RotationLoop({ store, writer, authority, env, log, signal });
     ctx.consume('store.commits', store.commits$, (commit) => {
       signing.onCommit(commit);
+      rotation.onCommit(commit);
       polls.onCommit(commit);
     });
     ctx.run('signing', () => signing.run());
+    ctx.run('rotation', () => rotation.run());
     const writes = new GroupWriter(store, writer);
     const expose = ['control', 'remote'] as const;
     const nodeCa = nodeCaHandlers({ env, log, writes, polls });

@@ -1,6 +1,8 @@
 import { AdmissionHooks } from '@swarmkit/sdk/contracts/admission';
 import { ApiServers } from '@swarmkit/sdk/contracts/api-server';
+import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
 import { Consensus } from '@swarmkit/sdk/contracts/consensus';
+import { ExternalAuthority } from '@swarmkit/sdk/contracts/external-authority';
 import { RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { Store } from '@swarmkit/sdk/contracts/store';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
@@ -15,7 +17,7 @@ export const controlApi = definePlugin({
   version: '0.1.0',
   scope: 'manager',
   requires: [Store, RpcServer],
-  optional: [Consensus],
+  optional: [Consensus, CertificateAuthority, ExternalAuthority],
   accepts: [AdmissionHooks],
   contributes: [ApiServers],
   policy: 'degrade',
@@ -40,6 +42,8 @@ export const controlApi = definePlugin({
         env: ctx.env,
         consensus,
         hooks: () => ctx.all(AdmissionHooks),
+        authority: ctx.maybe(CertificateAuthority),
+        external: ctx.maybe(ExternalAuthority),
       },
       gate,
     );

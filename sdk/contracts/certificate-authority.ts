@@ -14,6 +14,34 @@ export interface CertificateAuthority {
   sign(request: SignRequest): Promise<string>;
   /** The same with this root, followed by its intermediates. Takes less than a millisecond or two. */
   signWith(root: SigningRoot, request: SignRequest): string;
+  /** A fresh root that nobody uses yet: ECDSA P-256, 20 years. */
+  createRoot(): SigningRoot;
+  /** CA_ROOT unless every certificate may sign for a cluster now, and the key, where given, is the first one's. */
+  inspectRoot(certificatesPem: string, keyPem?: string): RootFacts;
+  /** `certificatePem` with its subject, key and validity, signed by `by`: PEM of one certificate. */
+  crossSign(by: SigningRoot, certificatePem: string): string;
+  /** What follows from a root bundle: its digest, and two new tokens that name it. */
+  tokensFor(certificatesPem: string, fips: boolean): RootTokens;
+}
+
+/** What is to be known of a root bundle. Of several certificates, the first one is described. */
+export interface RootFacts {
+  /** The blocks alone, in one form: equal bundles have equal texts. */
+  readonly pem: string;
+  readonly certificates: number;
+  /** Earliest end of validity, wall clock ms. */
+  readonly notAfter: number;
+  /** DER Name, as nodes report their issuer. */
+  readonly subject: Uint8Array;
+  /** DER SubjectPublicKeyInfo, as nodes report their issuer's. */
+  readonly publicKey: Uint8Array;
+}
+
+export interface RootTokens {
+  /** `sha256:<64 hex>` over the PEM bytes. */
+  readonly digest: string;
+  readonly workerToken: string;
+  readonly managerToken: string;
 }
 
 /** A root that can sign. */
@@ -26,14 +54,10 @@ export interface SigningRoot {
   readonly intermediatesPem?: string;
 }
 
-export interface RootMaterial {
+export interface RootMaterial extends RootTokens {
   readonly certificatePem: string;
   /** SEC1 `EC PRIVATE KEY`. Never logged. */
   readonly keyPem: string;
-  /** `sha256:<64 hex>` over the PEM bytes. */
-  readonly digest: string;
-  readonly workerToken: string;
-  readonly managerToken: string;
 }
 
 export interface SignRequest {

@@ -38,6 +38,13 @@ export class FakeAuthority {
     const { role, nodeId, csrPem } = request;
     return `${role} ${nodeId} ${csrPem} by ${root.certificatePem}${root.intermediatesPem ?? ''}`;
   }
+  inspectRoot(pem: string) {
+    return { subject: Buffer.from(`subject of ${pem}`), publicKey: Buffer.from(`key of ${pem}`) };
+  }
+  tokensFor(pem: string, fips: boolean) {
+    const token = (role: string): string => `${role} token of ${pem}${fips ? ' fips' : ''}`;
+    return { digest: `digest of ${pem}`, workerToken: token('w'), managerToken: token('m') };
+  }
 }
 
 export class Rig {

@@ -12,6 +12,8 @@ const ROOT_BACKDATE_MS = 5 * MINUTE_MS;
 const NODE_BACKDATE_MS = HOUR_MS;
 const MIN_NODE_EXPIRY_MS = HOUR_MS;
 export const DEFAULT_NODE_EXPIRY_MS = 90 * DAY_MS;
+/** Dates of certificates end with the year 9999; nobody waits for that. */
+const MAX_NODE_EXPIRY_MS = 100 * 365 * DAY_MS;
 
 export type Role = 'manager' | 'worker';
 
@@ -54,7 +56,10 @@ export interface NodeNames {
 export function nodeProfile(names: NodeNames, expiryMs: number, now: number): CertificateProfile {
   const { clusterId, nodeId, role } = names;
   const unit = unitOf(role);
-  const expiry = expiryMs < MIN_NODE_EXPIRY_MS ? DEFAULT_NODE_EXPIRY_MS : expiryMs;
+  const expiry =
+    expiryMs < MIN_NODE_EXPIRY_MS
+      ? DEFAULT_NODE_EXPIRY_MS
+      : Math.floor(Math.min(expiryMs, MAX_NODE_EXPIRY_MS) / 1_000) * 1_000;
   const notBefore = toMinute(now) - NODE_BACKDATE_MS;
   return {
     subject: { organization: clusterId, organizationalUnit: unit, commonName: nodeId },

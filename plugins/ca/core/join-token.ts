@@ -15,8 +15,8 @@ export interface JoinToken {
 }
 
 /** `digest` is `sha256:<64 hex>`, `secret` 16 random bytes. */
-export const joinToken = (digest: string, secret: Uint8Array): string =>
-  `SWMTKN-1-${base36(BigInt(`0x${digest.slice('sha256:'.length)}`), DIGEST_CHARS)}-${secretText(secret)}`;
+export const joinToken = (digest: string, secret: Uint8Array, fips = false): string =>
+  `SWMTKN-${fips ? '2-1' : '1'}-${base36(BigInt(`0x${digest.slice('sha256:'.length)}`), DIGEST_CHARS)}-${secretText(secret)}`;
 
 export function parseJoinToken(text: string): JoinToken {
   const match = /^SWMTKN-(?:1|2-([01]))-([0-9a-z]{50})-([0-9a-z]{25})$/.exec(text);

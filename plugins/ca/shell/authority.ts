@@ -1,16 +1,26 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type {
   CertificateAuthority,
+  RootFacts,
   RootMaterial,
+  RootTokens,
   SigningRoot,
   SignRequest,
 } from '@swarmkit/sdk/contracts/certificate-authority';
 import type { Env } from '@swarmkit/sdk/plugin/env';
-import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { nodeProfile, rootProfile, SERIAL_BYTES, serialOf } from '../core/certificate-profile.js';
 import { joinToken, SECRET_BYTES } from '../core/join-token.js';
-import { writePem } from './pem.js';
-import { generateKey, issueCertificate, publicKeyOfCsr } from './x509.js';
+import { readPem, writePem } from './pem.js';
+import {
+  checkAuthority,
+  crossSign,
+  generateKey,
+  issueCertificate,
+  publicKeyOfCsr,
+  spkiOf,
+  subjectNameOf,
+} from './x509.js';
 
 /** A root that can sign: what `swarm-root-ca.crt` and `.key` hold. */
 export interface Root {
@@ -54,9 +64,38 @@ export class Authority implements CertificateAuthority {
 
   bootstrap(): RootMaterial {
     const { certificatePem, keyPem } = this.signer();
-    const digest = `sha256:${createHash('sha256').update(certificatePem).digest('hex')}`;
-    const token = (): string => joinToken(digest, this.env.random.bytes(SECRET_BYTES));
-    return { certificatePem, keyPem, digest, workerToken: token(), managerToken: token() };
+    return { certificatePem, keyPem, ...this.tokensFor(certificatePem, false) };
+  }
+
+  tokensFor(certificatesPem: string, fips: boolean): RootTokens {
+    const digest = `sha256:${createHash('sha256').update(certificatesPem).digest('hex')}`;
+    const token = (): string => joinToken(digest, this.env.random.bytes(SECRET_BYTES), fips);
+    return { digest, workerToken: token(), managerToken: token() };
+  }
+
+  inspectRoot(certificatesPem: string, keyPem?: string): RootFacts {
+    return orBadRoot(() => {
+      const blocks = readPem(certificatesPem).filter(({ type }) => type === 'CERTIFICATE');
+      const certificates = blocks.map(({ der }) => new X509Certificate(der));
+      const [first] = certificates;
+      if (first === undefined) throw new Error('is not a PEM certificate');
+      for (const one of certificates) checkAuthority(one, this.env.clock.now());
+      if (keyPem !== undefined && !first.checkPrivateKey(createPrivateKey(keyPem)))
+        throw new Error('does not belong to the key');
+      return {
+        pem: blocks.map(({ der }) => writePem('CERTIFICATE', der)).join(''),
+        certificates: certificates.length,
+        notAfter: Math.min(...certificates.map(({ validTo }) => Date.parse(validTo))),
+        subject: subjectNameOf(first),
+        publicKey: spkiOf(first.publicKey),
+      };
+    });
+  }
+
+  crossSign(by: SigningRoot, certificatePem: string): string {
+    return orBadRoot(() =>
+      writePem('CERTIFICATE', crossSign(new X509Certificate(certificatePem), parsed(by))),
+    );
   }
 
   // A promise, as the contract has it: other authorities ask an outside signer.
@@ -67,7 +106,7 @@ export class Authority implements CertificateAuthority {
   signWith(root: SigningRoot, request: SignRequest): string {
     const { certificatePem, keyPem, intermediatesPem = '' } = root;
     if (this.lent?.certificatePem !== certificatePem || this.lent.keyPem !== keyPem)
-      this.lent = { certificatePem, keyPem, ...checked(root) };
+      this.lent = { certificatePem, keyPem, ...orBadRoot(() => parsed(root)) };
     return this.issue(this.lent, request) + intermediatesPem;
   }
 
@@ -93,22 +132,19 @@ export class Authority implements CertificateAuthority {
   }
 }
 
-const parsed = ({ certificatePem, keyPem }: Root): ParsedRoot => ({
-  certificate: new X509Certificate(certificatePem),
-  key: createPrivateKey(keyPem),
-});
+function parsed({ certificatePem, keyPem }: Root): ParsedRoot {
+  const certificate = new X509Certificate(certificatePem);
+  const key = createPrivateKey(keyPem);
+  if (!certificate.checkPrivateKey(key)) throw new Error('does not belong to the key');
+  return { certificate, key };
+}
 
-function checked(root: Root): ParsedRoot {
+function orBadRoot<T>(work: () => T): T {
   try {
-    const { certificate, key } = parsed(root);
-    if (!certificate.checkPrivateKey(key)) throw new Error('the key is that of another one');
-    return { certificate, key };
+    return work();
   } catch (cause) {
-    throw new SwarmError(
-      'invalid-argument',
-      'CA_ROOT',
-      `the root certificate cannot sign: ${messageOf(cause)}`,
-      { cause },
-    );
+    // Node and OpenSSL have words of their own.
+    const own = cause instanceof Error && !('code' in cause) ? cause.message : 'cannot be read';
+    throw new SwarmError('invalid-argument', 'CA_ROOT', `the root certificate ${own}`, { cause });
   }
 }

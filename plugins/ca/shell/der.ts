@@ -22,6 +22,8 @@ export const integer = (bytes: Uint8Array): Asn1 =>
 export const boolean = (value: boolean): Asn1 =>
   asn1.create(Class.UNIVERSAL, Type.BOOLEAN, false, value ? '\xff' : '\x00');
 
+export const nothing = (): Asn1 => asn1.create(Class.UNIVERSAL, Type.NULL, false, '');
+
 export const octets = (bytes: Uint8Array): Asn1 =>
   asn1.create(Class.UNIVERSAL, Type.OCTETSTRING, false, binary(bytes));
 

@@ -24,6 +24,7 @@ import {
   integer,
   itemOf,
   itemsOf,
+  nothing,
   octets,
   oid,
   oidOf,
@@ -50,7 +51,7 @@ const OID = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
 
-/** Signature algorithms a CSR may carry, and the hash that each stands for. */
+/** Signature algorithms of requests and of roots, and the hash that each stands for. */
 const HASHES: { readonly [oid: string]: string } = {
   '1.2.840.10045.4.3.2': 'sha256',
   '1.2.840.10045.4.3.3': 'sha384',
@@ -59,7 +60,6 @@ const HASHES: { readonly [oid: string]: string } = {
   '1.2.840.113549.1.1.12': 'sha384',
   '1.2.840.113549.1.1.13': 'sha512',
 };
-const ECDSA_SHA256 = '1.2.840.10045.4.3.2';
 const MAX_CSR_CHARS = 64 * 1024;
 
 /**
@@ -69,7 +69,7 @@ export const generateKey = (): { readonly publicKey: KeyObject; readonly private
   generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 export interface Issuer {
-  /** P-256. */
+  /** ECDSA P-256, P-384, P-521 or RSA. */
   readonly key: KeyObject;
   /** Undefined for a root, which signs itself. */
   readonly certificate: X509Certificate | undefined;
@@ -88,7 +88,7 @@ export function issueCertificate(
   const body = sequence(
     tagged(0, [integer(Uint8Array.of(2))]), // version 3
     integer(serial),
-    sequence(oid(ECDSA_SHA256)),
+    algorithmOf(issuer.key).name,
     parent === undefined ? subject : subjectOf(parent),
     sequence(time(profile.notBefore), time(profile.notAfter)),
     subject,
@@ -139,23 +139,99 @@ export function publicKeyOfCsr(pem: string): KeyObject {
 export const issuerNameOf = (certificate: X509Certificate): Buffer =>
   encode(itemOf(itemOf(decode(certificate.raw), 0), 3));
 
+/** DER of a certificate's own name, byte for byte. */
+export const subjectNameOf = (certificate: X509Certificate): Buffer =>
+  encode(subjectOf(certificate));
+
 export const spkiOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'der' });
 
 const subjectOf = (certificate: X509Certificate): Asn1 =>
   itemOf(itemOf(decode(certificate.raw), 0), 5);
 
+/**
+ * The other certificate of the same authority: its subject, key and validity, signed by another one.
+ * What it says of itself stays, but for who signed it.
+ */
+export function crossSign(
+  certificate: X509Certificate,
+  issuer: { readonly key: KeyObject; readonly certificate: X509Certificate },
+): Buffer {
+  const body = itemOf(decode(certificate.raw), 0);
+  const [version, serial, , , validity, subject, spki] = itemsOf(body);
+  if (!version || !serial || !validity || !subject || !spki) throw new Error('it is cut short');
+  const kept = extensionsIn(certificate).filter(
+    (it) => oidOf(itemOf(it, 0)) !== OID.authorityKeyIdentifier,
+  );
+  const next = sequence(
+    version,
+    serial,
+    algorithmOf(issuer.key).name,
+    subjectOf(issuer.certificate),
+    validity,
+    subject,
+    spki,
+    tagged(3, [sequence(...kept, signedBy(issuer.certificate))]),
+  );
+  return signed(next, issuer.key);
+}
+
+/** Throws a plain Error, which completes "the root certificate …", where it must not sign for a cluster. */
+export function checkAuthority(certificate: X509Certificate, now: number): void {
+  const algorithm = oidOf(itemOf(itemOf(decode(certificate.raw), 1), 0));
+  if (!Object.hasOwn(HASHES, algorithm))
+    throw new Error('is signed with another algorithm than SHA-256, SHA-384 or SHA-512');
+  if (!isStrong(certificate.publicKey))
+    throw new Error('has a key that is neither ECDSA P-256, P-384, P-521 nor RSA of 2048 bits');
+  if (!certificate.ca) throw new Error('is not that of a certificate authority');
+  if (!certificate.checkIssued(certificate) || !certificate.verify(certificate.publicKey))
+    throw new Error('does not sign itself');
+  const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  if (now < from || now >= to)
+    throw new Error(
+      `is valid from ${new Date(from).toISOString()} to ${new Date(to).toISOString()}`,
+    );
+}
+
 function checkKey(key: KeyObject): void {
-  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  const good =
-    key.asymmetricKeyType === 'ec'
-      ? namedCurve === 'prime256v1' || namedCurve === 'secp384r1' || namedCurve === 'secp521r1'
-      : key.asymmetricKeyType === 'rsa' && modulusLength >= 2048;
-  if (!good) throw new Error('its key is neither ECDSA P-256, P-384, P-521 nor RSA of 2048 bits');
+  if (!isStrong(key))
+    throw new Error('its key is neither ECDSA P-256, P-384, P-521 nor RSA of 2048 bits');
+}
+
+/** Hash and identifier of a curve's signatures. */
+const CURVES: { readonly [curve: string]: readonly [hash: string, oid: string] } = {
+  prime256v1: ['sha256', '1.2.840.10045.4.3.2'],
+  secp384r1: ['sha384', '1.2.840.10045.4.3.3'],
+  secp521r1: ['sha512', '1.2.840.10045.4.3.4'],
+};
+
+function isStrong(key: KeyObject): boolean {
+  const {
+    namedCurve = '',
+    modulusLength = 0,
+    publicExponent = 0n,
+  } = key.asymmetricKeyDetails ?? {};
+  return key.asymmetricKeyType === 'ec'
+    ? Object.hasOwn(CURVES, namedCurve)
+    : key.asymmetricKeyType === 'rsa' && modulusLength >= 2048 && publicExponent > 1n;
+}
+
+/** The hash goes with the strength of the key, as SwarmKit chooses it. */
+function algorithmOf(key: KeyObject): { readonly hash: string; readonly name: Asn1 } {
+  const { namedCurve = '', modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  const curve = CURVES[namedCurve];
+  if (curve !== undefined) return { hash: curve[0], name: sequence(oid(curve[1])) };
+  const [hash, type] =
+    modulusLength >= 4096
+      ? ['sha512', '1.2.840.113549.1.1.13']
+      : modulusLength >= 3072
+        ? ['sha384', '1.2.840.113549.1.1.12']
+        : ['sha256', '1.2.840.113549.1.1.11'];
+  return { hash, name: sequence(oid(type), nothing()) };
 }
 
 function signed(body: Asn1, key: KeyObject): Buffer {
-  const signature = sign('sha256', encode(body), key);
-  return encode(sequence(body, sequence(oid(ECDSA_SHA256)), bits(signature)));
+  const { hash, name } = algorithmOf(key);
+  return encode(sequence(body, name, bits(sign(hash, encode(body), key))));
 }
 
 function nameOf({ organization, organizationalUnit, commonName }: Subject): Asn1 {
@@ -184,10 +260,7 @@ function extensionsOf(
         extension(OID.basicConstraints, true, sequence()),
       ];
   extensions.push(extension(OID.subjectKeyIdentifier, false, octets(keyIdOf(spki))));
-  if (parent !== undefined) {
-    const parentId = subjectKeyIdOf(parent);
-    extensions.push(extension(OID.authorityKeyIdentifier, false, sequence(tagged(0, parentId))));
-  }
+  if (parent !== undefined) extensions.push(signedBy(parent));
   const names = [
     ...profile.dnsNames.map((name) => tagged(2, Buffer.from(name))),
     ...profile.uris.map((uri) => tagged(6, Buffer.from(uri))),
@@ -199,17 +272,30 @@ function extensionsOf(
 const extension = (type: string, critical: boolean, value: Asn1): Asn1 =>
   sequence(oid(type), ...(critical ? [boolean(true)] : []), octets(encode(value)));
 
+const signedBy = (parent: X509Certificate): Asn1 =>
+  extension(OID.authorityKeyIdentifier, false, sequence(tagged(0, subjectKeyIdOf(parent))));
+
 /** SHA-1 over the key's bits: a name, not a safeguard. */
 const keyIdOf = (spki: Buffer): Buffer =>
   createHash('sha1')
     .update(bitsOf(itemOf(decode(spki), 1)))
     .digest();
 
+/** Behind the seven parts that every certificate has there may be two that nobody uses any more. */
+function extensionsIn(certificate: X509Certificate): readonly Asn1[] {
+  const last = itemsOf(itemOf(decode(certificate.raw), 0))
+    .slice(7)
+    .at(-1);
+  if (last === undefined) return [];
+  const [list] = insideTag(last, 3);
+  return list === undefined ? [] : itemsOf(list);
+}
+
 /** What the certificate says; a CA of other making may have chosen another way to name its key. */
 function subjectKeyIdOf(certificate: X509Certificate): Buffer {
-  const [list] = insideTag(itemOf(itemOf(decode(certificate.raw), 0), 7), 3);
-  const extensions = list === undefined ? [] : itemsOf(list);
-  const found = extensions.find((it) => oidOf(itemOf(it, 0)) === OID.subjectKeyIdentifier);
+  const found = extensionsIn(certificate).find(
+    (it) => oidOf(itemOf(it, 0)) === OID.subjectKeyIdentifier,
+  );
   if (found === undefined) return keyIdOf(spkiOf(certificate.publicKey));
   const value = itemsOf(found).at(-1);
   if (value === undefined) throw new Error('an extension without a value');

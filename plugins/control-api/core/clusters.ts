@@ -1,30 +1,34 @@
 /** The cluster object: its settings, its join tokens, and what of it may be shown. */
-import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
 import type { UpdateClusterRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { Cluster } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ClusterSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { type JoinTokens, RootCA } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { withoutExpired } from './blacklist.js';
 import { withNewSecret } from './join-token.js';
-import { missingArgument, notFound, unsupported } from './refusals.js';
+import { missingArgument, notFound } from './refusals.js';
 import { unlockKeys } from './unlock-keys.js';
 import { validateCluster } from './validate-cluster.js';
 import { atVersion, update, type WriteContext } from './write-context.js';
 
-export function updateCluster(context: WriteContext, request: UpdateClusterRequest): Cluster {
+/** `root`: what the CA settings of the spec make of the root certificate, where they change it. */
+export function updateCluster(
+  context: WriteContext,
+  request: UpdateClusterRequest,
+  root?: RootCA,
+): Cluster {
   const { clusterId, clusterVersion, spec, rotation } = request;
   if (clusterId === '' || clusterVersion === undefined || spec === undefined)
     throw missingArgument();
   validateCluster(spec);
   const old = context.draft.get('cluster', clusterId);
   if (old === undefined) throw notFound('cluster', clusterId);
-  refuseUnsupported(old, spec);
+  const rootCa = root ?? old.rootCa;
   const changed: Cluster = {
     ...old,
-    spec,
-    rootCa: old.rootCa && {
-      ...old.rootCa,
-      joinTokens: old.rootCa.joinTokens && rotated(context, old.rootCa.joinTokens, rotation),
+    spec: withoutSigner(spec),
+    rootCa: rootCa && {
+      ...rootCa,
+      joinTokens: rootCa.joinTokens && rotated(context, rootCa.joinTokens, rotation),
     },
     unlockKeys: unlockKeys(old, spec, rotation, (count) => context.tokenBytes(count)),
     blacklistedCertificates: withoutExpired(old.blacklistedCertificates, context.now),
@@ -45,18 +49,11 @@ function rotated(
   };
 }
 
-/** Settings that nothing would act on: better refused than accepted and forgotten. */
-function refuseUnsupported(old: Cluster, spec: ClusterSpec): void {
-  const ca = spec.caConfig;
-  if (ca === undefined) return;
-  const rotates =
-    ca.signingCaCert.length > 0 ||
-    ca.signingCaKey.length > 0 ||
-    ca.forceRotate !== (old.rootCa?.lastForcedRotation ?? 0n);
-  if (rotates) throw unsupported('rotating the root CA is not available yet');
-  if (!wireEqual(ca.externalCas, old.spec?.caConfig?.externalCas ?? []))
-    throw unsupported('external CAs are not available yet');
-}
+/** The root certificate and its key are kept with the root alone: a spec would keep old ones for ever. */
+const withoutSigner = (spec: ClusterSpec): ClusterSpec => ({
+  ...spec,
+  caConfig: spec.caConfig && { ...spec.caConfig, ...noSigner },
+});
 
 /**
  * What of the cluster may be shown; what is not named here stays with the managers. Join tokens are
@@ -67,7 +64,7 @@ export const redacted = ({ spec, rootCa, ...cluster }: Cluster): Cluster =>
   Cluster.create({
     id: cluster.id,
     meta: cluster.meta,
-    spec: spec && { ...spec, caConfig: spec.caConfig && { ...spec.caConfig, ...noSigner } },
+    spec: spec && withoutSigner(spec),
     rootCa: rootCa && {
       ...rootCa,
       caKey: noBytes,

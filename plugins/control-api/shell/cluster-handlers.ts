@@ -13,8 +13,11 @@ export const clusterHandlers = (control: Control): ControlHandlers => ({
     unary: (request) => ({ clusters: listClusters(control.view(), request).map(redacted) }),
   },
   updateCluster: {
-    unary: async (request) => ({
-      cluster: redacted(await control.write((context) => updateCluster(context, request))),
-    }),
+    unary: async (request) => {
+      const root = await control.changedRoot(request);
+      return {
+        cluster: redacted(await control.write((context) => updateCluster(context, request, root))),
+      };
+    },
   },
 });

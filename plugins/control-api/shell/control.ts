@@ -1,11 +1,16 @@
 /** What all handlers of the Control service share: reading, writing, and what consensus knows. */
 import type { AdmissionHook } from '@swarmkit/sdk/contracts/admission';
+import type { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
 import type { Consensus } from '@swarmkit/sdk/contracts/consensus';
+import type { ExternalAuthority } from '@swarmkit/sdk/contracts/external-authority';
 import type { Store, View, Writer } from '@swarmkit/sdk/contracts/store';
 import type { Env } from '@swarmkit/sdk/plugin/env';
+import type { UpdateClusterRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import type { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import type { RootCA } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { Membership } from '../core/membership.js';
 import type { WriteContext } from '../core/write-context.js';
+import { changedRoot } from './root-changes.js';
 
 export interface ControlParts {
   readonly store: Store;
@@ -13,6 +18,8 @@ export interface ControlParts {
   readonly consensus: Consensus | undefined;
   /** Asked for at each write; contributors may come and go with their scopes. */
   readonly hooks: () => readonly AdmissionHook[];
+  readonly authority?: CertificateAuthority | undefined;
+  readonly external?: ExternalAuthority | undefined;
 }
 
 export class Control {
@@ -37,6 +44,14 @@ export class Control {
         hooks: [...hooks()].sort((a, b) => (a.id < b.id ? -1 : 1)),
       }),
     );
+  }
+
+  /** What an update of the cluster makes of its root; undefined where it stays. */
+  changedRoot(request: UpdateClusterRequest): Promise<RootCA | undefined> {
+    const { env, authority, external } = this.parts;
+    const now = (): number => env.clock.now();
+    const old = this.view().get('cluster', request.clusterId);
+    return changedRoot({ authority, external, now }, old, request);
   }
 
   membership(): Membership | undefined {

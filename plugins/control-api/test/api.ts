@@ -1,7 +1,9 @@
 /** A Control service over a fake store, and a way to ask for a refusal by kind and text. */
 import assert from 'node:assert/strict';
 import type { AdmissionHook } from '@swarmkit/sdk/contracts/admission';
+import type { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
 import type { Consensus, Member } from '@swarmkit/sdk/contracts/consensus';
+import type { ExternalAuthority } from '@swarmkit/sdk/contracts/external-authority';
 import { isSwarmError, type Kind } from '@swarmkit/sdk/plugin/errors';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aCluster, type Partially } from '@swarmkit/sdk/testkit/fixtures';
@@ -18,6 +20,8 @@ export interface ApiOptions {
   readonly members?: readonly Partial<Member>[];
   readonly leaderId?: bigint;
   readonly hooks?: readonly AdmissionHook[];
+  readonly authority?: CertificateAuthority;
+  readonly external?: ExternalAuthority;
 }
 
 export class Api {
@@ -25,7 +29,7 @@ export class Api {
   readonly env = new VirtualEnv('api');
   private readonly handlers: Readonly<Record<string, { unary: (request: unknown) => unknown }>>;
 
-  constructor({ members, leaderId = 1n, hooks = [] }: ApiOptions = {}) {
+  constructor({ members, leaderId = 1n, hooks = [], authority, external }: ApiOptions = {}) {
     const consensus = {
       members: () =>
         (members ?? []).map((member) => ({
@@ -42,6 +46,8 @@ export class Api {
       env: this.env,
       consensus: members === undefined ? undefined : consensus,
       hooks: () => hooks,
+      authority,
+      external,
     }) as never;
     this.store.seed({ cluster: [aCluster({ id: 'cluster' })] });
   }

@@ -157,12 +157,12 @@ test('update: what nothing would act on is refused, not forgotten', async () => 
   const ca = stored().spec?.caConfig;
   await refused(
     { caConfig: { ...ca, forceRotate: 1n } as never },
-    'rotating the root CA is not available yet',
+    'this distribution has no certificate authority',
     'unimplemented',
   );
   await refused(
     { caConfig: { ...ca, externalCas: [{ url: 'https://ca' }] } as never },
-    'external CAs are not available yet',
+    'this distribution has no certificate authority',
     'unimplemented',
   );
 });
