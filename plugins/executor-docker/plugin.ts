@@ -1,10 +1,12 @@
 import { Executors } from '@swarmkit/sdk/contracts/executor';
 import { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
+import { DEFAULT_MEMORY_DIR } from '@swarmkit/sdk/executor/dependency-files';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { DockerExecutor } from './shell/docker-executor.js';
 
 export interface DockerConfig {
   readonly socket: string;
+  readonly memoryDir: string;
 }
 
 const running = new WeakMap<Context<DockerConfig>, DockerExecutor>();
@@ -25,12 +27,19 @@ export const executorDocker = definePlugin<DockerConfig>({
         default: '/var/run/docker.sock',
         description: "path of the engine's socket",
       },
+      memoryDir: {
+        type: 'string',
+        minLength: 1,
+        default: DEFAULT_MEMORY_DIR,
+        description: 'secrets and configs of tasks; on a tmpfs that the engine sees too',
+      },
     },
   },
 
   register(ctx) {
     const executor = new DockerExecutor({
       socket: ctx.config.socket,
+      memoryDir: ctx.config.memoryDir,
       clock: ctx.env.clock,
       logs: ctx.get(TaskLogs),
       events: ctx.channel('events'),

@@ -13,7 +13,7 @@ import type {
   TaskController,
 } from '../contracts/executor.js';
 import { isRetryable, isSwarmError, messageOf } from '../plugin/errors.js';
-import { Task } from '../wire/gen/swarmkit/objects.js';
+import { Config, Secret, Task } from '../wire/gen/swarmkit/objects.js';
 import { ContainerSpec } from '../wire/gen/swarmkit/specs.js';
 import { eventually, within } from './eventually.js';
 import { MemoryTaskLogs } from './memory-task-logs.js';
@@ -38,6 +38,8 @@ export interface ExecutorConformance {
   readonly image: string;
   /** Health checks are run. */
   readonly healthchecks?: boolean;
+  /** Secrets and configs are put into the container as files. */
+  readonly dependencies?: boolean;
   /** Several nodes may use this runtime at once, each seeing only its own. */
   readonly shared?: boolean;
 }
@@ -99,9 +101,9 @@ export function executorConformance(setup: ExecutorConformance): void {
       await close();
       await executor();
     };
-    const control = async (task: Task): Promise<TaskController> => {
+    const control = async (task: Task, dependencies = noDependencies): Promise<TaskController> => {
       used.add(task.id);
-      return (await executor()).controller(task, noDependencies);
+      return (await executor()).controller(task, dependencies);
     };
     const shell = (script: string, parts?: SpecParts): Task =>
       shellTask(setup.image, script, parts);
@@ -158,6 +160,38 @@ export function executorConformance(setup: ExecutorConformance): void {
       await controller.remove(calm);
       assert.ok(!(await (await executor()).existing()).includes(task.id));
       controller.close();
+    });
+
+    it('shows a task its secrets and configs', {
+      skip: setup.dependencies === true ? false : 'it takes none',
+    }, async () => {
+      const file = (name: string) => ({
+        $case: 'file' as const,
+        value: { name, uid: '7', gid: '8', mode: 0o440 },
+      });
+      const task = shell(
+        'cat /run/secrets/password /etc/motd; stat -c "%u:%g %a" /run/secrets/password; echo x > /etc/motd || echo refused',
+        {
+          secrets: [{ secretId: 's', secretName: 'pw', target: file('password') }],
+          configs: [{ configId: 'c', configName: 'm', target: file('/etc/motd') }],
+        },
+      );
+      const given: Dependencies = {
+        secret: (id) => Secret.fromPartial({ id, spec: { data: Buffer.from('geheim\n') } }),
+        config: (id) => Config.fromPartial({ id, spec: { data: Buffer.from('welcome\n') } }),
+      };
+      const controller = await control(task, given);
+      await within(30_000, 'prepare', controller.prepare(calm));
+      await within(30_000, 'start', controller.start(calm));
+      await ended(controller);
+      await said(task, 'refused');
+      const lines = logs.text(task.id, 'stdout')?.filter((line) => line !== 'refused');
+      assert.deepEqual(lines, ['geheim', 'welcome', '7:8 440']);
+      const missing = shell('exit 0', {
+        secrets: [{ secretId: 's', secretName: 'pw', target: file('password') }],
+      });
+      const refused = await control(missing);
+      await assert.rejects(refused.prepare(calm), /secret s not found/);
     });
 
     it('lists what it holds for one node', async () => {

@@ -15,6 +15,7 @@ executorConformance({
   skip: dockerdMissing(),
   image: BUSYBOX_REFERENCE,
   healthchecks: true,
+  dependencies: true,
   shared: true,
   async setUp() {
     const peer = await startDockerd(cleanup, 'executor');
@@ -27,6 +28,7 @@ executorConformance({
     const stopping = new AbortController();
     const executor = new DockerExecutor({
       socket,
+      memoryDir: '/dev/shm/swarmkit-test',
       clock: realEnv.clock,
       logs,
       events: {

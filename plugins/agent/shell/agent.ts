@@ -53,7 +53,11 @@ export class Agent {
   private looping: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: AgentParts) {
-    this.executors = new ExecutorSet(parts.executors, parts.log);
+    this.executors = new ExecutorSet(
+      parts.executors,
+      parts.log,
+      parts.config.hostname ?? hostname(),
+    );
     this.news = new NodeNews({
       log: parts.log,
       nodeId: parts.identity.current().nodeId,
@@ -132,7 +136,6 @@ export class Agent {
     const { rootsPem, issuerSubject, issuerPublicKey } = this.parts.identity.current();
     return {
       ...found,
-      hostname: this.parts.config.hostname ?? hostname(),
       tlsInfo: {
         trustRoot: Buffer.from(rootsPem),
         certIssuerSubject: Buffer.from(issuerSubject),

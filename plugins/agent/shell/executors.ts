@@ -1,4 +1,6 @@
+import { machine } from 'node:os';
 import type { Dependencies, Executor, TaskController } from '@swarmkit/sdk/contracts/executor';
+import { dependenciesFor, expandedTask } from '../core/task-view.js';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
@@ -11,8 +13,10 @@ export class ExecutorSet {
   constructor(
     readonly all: readonly Executor[],
     private readonly log: Logger,
+    private readonly hostname: string,
   ) {}
 
+  /** The executor sees the task with its placeholders filled in, and of the dependencies only the task's own. */
   controller(task: Task, dependencies: Dependencies): TaskController {
     const executor = this.all.find((one) => one.accepts(task));
     if (executor === undefined)
@@ -22,7 +26,11 @@ export class ExecutorSet {
         'exec: unsupported runtime',
         { detail: { task: task.id, executors: this.all.map(({ id }) => id) } },
       );
-    return executor.controller(task, dependencies);
+    const description = (): NodeDescription => this.lastSeen();
+    return executor.controller(
+      expandedTask(task, description()),
+      dependenciesFor(task, dependencies, description),
+    );
   }
 
   /**
@@ -41,8 +49,7 @@ export class ExecutorSet {
         }
       }),
     );
-    const found = this.all.flatMap(({ id }) => this.known.get(id) ?? []);
-    if (found.length === 0)
+    if (this.known.size === 0)
       throw new SwarmError(
         'unavailable',
         'AGENT_NO_RUNTIME',
@@ -51,7 +58,18 @@ export class ExecutorSet {
           : `no runtime of this node answers: ${messageOf(failure)}`,
         { cause: failure },
       );
-    return merge(found);
+    return this.lastSeen();
+  }
+
+  /** After a restart tasks go on before any runtime was asked: then what this process knows itself. */
+  private lastSeen(): NodeDescription {
+    const found = this.all.flatMap(({ id }) => this.known.get(id) ?? []);
+    const merged = merge(found);
+    return {
+      ...merged,
+      hostname: this.hostname,
+      platform: merged.platform ?? { os: 'linux', architecture: machine() },
+    };
   }
 }
 

@@ -19,6 +19,14 @@ export interface PlannedMounts {
   readonly volumeDirs: readonly string[];
 }
 
+/** A file that only its users may see, and nobody may change. */
+export const fileMount = (source: string, destination: string): OciMount => ({
+  destination,
+  type: 'bind',
+  source,
+  options: ['bind', 'ro', 'nosuid', 'nodev', 'noexec', 'rprivate'],
+});
+
 /**
  * `volumeDir` gives the host folder of a volume by name; `anonymousDir` that of a volume without a
  * name, which lives and goes with the task.

@@ -2,6 +2,7 @@
  * The OCI runtime specification of a task's container. Pure: everything about the machine and the
  * image comes in, so the same task gives the same specification.
  */
+import { genericResourceEnv } from '@swarmkit/sdk/model/generic-resource-env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ContainerSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
@@ -51,7 +52,11 @@ export function ociSpec(input: SpecInput): {
     ...(spec.tty ? { terminal: true } : {}),
     user: input.user,
     args: commandLine(spec, image),
-    env: environment(spec, image, { hostname, tty: spec.tty, extra: genericResources(task) }),
+    env: environment(spec, image, {
+      hostname,
+      tty: spec.tty,
+      extra: genericResourceEnv(task.assignedGenericResources),
+    }),
     cwd: workingDirectory(spec, image),
     capabilities: processCapabilities(granted, input.user),
     ...(spec.ulimits.length > 0 ? { rlimits: ociRlimits(spec.ulimits) } : {}),
@@ -156,18 +161,4 @@ function sysctls(
       );
   }
   return network === 'host' ? asked : { ...networkSysctls, ...asked };
-}
-
-/** `DOCKER_RESOURCE_GPU=uuid1,uuid2` for what the scheduler assigned. */
-function genericResources(task: Task): readonly string[] {
-  const byKind = new Map<string, string[]>();
-  for (const { resource } of task.assignedGenericResources) {
-    if (resource === undefined) continue;
-    const values = byKind.get(resource.value.kind) ?? [];
-    values.push(resource.value.value.toString());
-    byKind.set(resource.value.kind, values);
-  }
-  return [...byKind].map(
-    ([kind, values]) => `DOCKER_RESOURCE_${kind.toUpperCase()}=${values.join(',')}`,
-  );
 }

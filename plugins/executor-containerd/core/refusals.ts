@@ -19,8 +19,6 @@ export function refuseUnsupported(spec: ContainerSpec): void {
   const { privileges } = spec;
   const selinux = privileges?.selinuxContext;
   const asked: readonly (readonly [boolean, string])[] = [
-    [spec.secrets.length > 0, 'secrets'],
-    [spec.configs.length > 0, 'configs'],
     [spec.init === true, 'an init process in the container (--init)'],
     [spec.openStdin && !spec.tty, 'an open standard input without a TTY'],
     [

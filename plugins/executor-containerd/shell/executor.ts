@@ -7,6 +7,7 @@ import type {
   TaskController,
 } from '@swarmkit/sdk/contracts/executor';
 import type { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
+import { DependencyFiles } from '@swarmkit/sdk/executor/dependency-files';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
@@ -34,6 +35,8 @@ export interface ContainerdConfig {
   readonly snapshotter: string;
   /** Pipes, /etc files and volumes. */
   readonly dir: string;
+  /** Secrets and configs of tasks; on a tmpfs. */
+  readonly memoryDir: string;
   readonly runtime: string;
 }
 
@@ -83,6 +86,7 @@ export class ContainerdExecutor implements Executor {
       }),
       exits,
       fifos: new FifoPool(join(dir, 'fifos')),
+      files: new DependencyFiles(join(config.memoryDir, 'containerd')),
       logs,
       env,
       host,
@@ -147,15 +151,14 @@ export class ContainerdExecutor implements Executor {
     });
   }
 
-  /** Secrets and configs are refused by now, so that nothing is looked up in the dependencies. */
-  controller(task: Task, _dependencies?: Dependencies): TaskController {
+  controller(task: Task, dependencies: Dependencies = nothing): TaskController {
     const spec = containerSpec(task);
     if (!TASK_ID.test(task.id))
       throw invalid(
         `task id "${task.id}" cannot be a container's id; it must be letters and digits`,
       );
     if (spec.image === '') throw invalid('image required: the container spec names no image');
-    const controller = new ContainerdController(task, spec, this.folder(task.id), {
+    const controller = new ContainerdController(task, spec, this.folder(task.id), dependencies, {
       ...this.services,
       onClose: () => this.controllers.delete(controller),
     });
@@ -182,6 +185,7 @@ export class ContainerdExecutor implements Executor {
       await containers.remove(taskId);
     });
     await this.folder(taskId).remove();
+    await this.services.files.remove(taskId);
     await this.parts.logs.drop(taskId);
   }
 
@@ -189,6 +193,8 @@ export class ContainerdExecutor implements Executor {
     return new TaskFolder(join(this.tasksDir, taskId));
   }
 }
+
+const nothing: Dependencies = { secret: () => undefined, config: () => undefined };
 
 const invalid = (sentence: string): SwarmError =>
   new SwarmError('invalid-argument', 'CONTAINERD_SPEC_INVALID', sentence);

@@ -9,6 +9,7 @@ executorConformance({
   skip: containerdMissing(),
   image: BUSYBOX_REFERENCE,
   healthchecks: true,
+  dependencies: true,
   shared: true,
   setUp: async () => {
     fixture = await ContainerdFixture.start();

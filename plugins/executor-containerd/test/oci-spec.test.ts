@@ -334,8 +334,6 @@ describe('refusals', () => {
   const cases: readonly (readonly [NonNullable<Wish['spec']>, RegExp])[] = [
     [{ init: true }, /--init/],
     [{ openStdin: true }, /standard input/],
-    [{ secrets: [{ secretId: 's' }] }, /secrets/],
-    [{ configs: [{ configId: 'c' }] }, /configs/],
     [{ privileges: { seccomp: { mode: 2 } } }, /custom seccomp/],
     [{ privileges: { selinuxContext: { type: 'x' } } }, /SELinux/],
   ];

@@ -55,6 +55,7 @@ export const configFor = (fixture: ContainerdFixture): ContainerdConfig => ({
   namespace: 'swarmkit',
   snapshotter: 'overlayfs',
   dir: join(fixture.dir, 'executor'),
+  memoryDir: '/dev/shm/swarmkit-test',
   runtime: 'io.containerd.runc.v2',
 });
 
@@ -73,6 +74,7 @@ export function executorAt(
   const config = {
     namespace: 'swarmkit',
     snapshotter: 'overlayfs',
+    memoryDir: '/dev/shm/swarmkit-test',
     runtime: 'io.containerd.runc.v2',
     ...where,
   };

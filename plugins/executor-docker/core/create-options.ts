@@ -1,3 +1,5 @@
+import type { FileMount } from '@swarmkit/sdk/executor/dependency-files';
+import { genericResourceEnv } from '@swarmkit/sdk/model/generic-resource-env';
 import { taskName } from '@swarmkit/sdk/model/task';
 import { durationToMs } from '@swarmkit/sdk/model/time';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
@@ -28,17 +30,11 @@ export function containerOf(task: Task): ContainerSpec {
     throw new SwarmError('unimplemented', 'DOCKER_RUNTIME', 'exec: unsupported runtime');
   if (runtime.value.image === '')
     throw new SwarmError('invalid-argument', 'DOCKER_NO_IMAGE', 'dockerexec: image required');
-  const { secrets, configs } = runtime.value;
-  if (secrets.length + configs.length > 0)
-    throw new SwarmError(
-      'failed-precondition',
-      'DOCKER_UNSUPPORTED',
-      'this executor cannot put secrets and configs into a container yet; use --executor containerd',
-    );
   return runtime.value;
 }
 
-export function createOptions(task: Task) {
+/** `files` are the machine's, mounted read-only. */
+export function createOptions(task: Task, files: readonly FileMount[] = []) {
   const spec = containerOf(task);
   return {
     name: containerName(task),
@@ -47,7 +43,7 @@ export function createOptions(task: Task) {
     // As in Docker: a command replaces the entrypoint, arguments replace the image's command.
     ...(spec.command.length > 0 ? { Entrypoint: [...spec.command] } : {}),
     ...(spec.args.length > 0 ? { Cmd: [...spec.args] } : {}),
-    Env: [...spec.env],
+    Env: [...spec.env, ...genericResourceEnv(task.assignedGenericResources)],
     ...(spec.dir === '' ? {} : { WorkingDir: spec.dir }),
     ...(spec.user === '' ? {} : { User: spec.user }),
     ...(spec.hostname === '' ? {} : { Hostname: spec.hostname }),
@@ -56,7 +52,7 @@ export function createOptions(task: Task) {
     OpenStdin: spec.openStdin,
     ...healthcheck(spec),
     ExposedPorts: Object.fromEntries(ports(task).map((port) => [portKey(port), {}])),
-    HostConfig: hostConfig(task, spec),
+    HostConfig: hostConfig(task, spec, files),
   };
 }
 
@@ -116,7 +112,7 @@ const ports = (task: Task): readonly HostPort[] =>
 
 const portKey = (port: HostPort): string => `${port.target}/${port.protocol}`;
 
-function hostConfig(task: Task, spec: ContainerSpec) {
+function hostConfig(task: Task, spec: ContainerSpec, files: readonly FileMount[]) {
   const limits = task.spec?.resources?.limits;
   const reserved = task.spec?.resources?.reservations;
   const onHost = task.networks.some(({ network }) => network?.spec?.annotations?.name === 'host');
@@ -128,7 +124,15 @@ function hostConfig(task: Task, spec: ContainerSpec) {
         [{ HostPort: port.published === 0 ? '' : String(port.published) }],
       ]),
     ),
-    Mounts: spec.mounts.map(mount),
+    Mounts: [
+      ...spec.mounts.map(mount),
+      ...files.map(({ source, target }) => ({
+        Type: 'bind' as const,
+        Target: target,
+        Source: source,
+        ReadOnly: true,
+      })),
+    ],
     ReadonlyRootfs: spec.readOnly,
     ...(spec.init === undefined ? {} : { Init: spec.init }),
     ...(limits && limits.nanoCpus > 0n ? { NanoCpus: Number(limits.nanoCpus) } : {}),

@@ -1,5 +1,10 @@
-import type { Exit, TaskController } from '@swarmkit/sdk/contracts/executor';
+import type { Dependencies, Exit, TaskController } from '@swarmkit/sdk/contracts/executor';
 import type { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
+import {
+  type DependencyFiles,
+  type FileMount,
+  hasDependencies,
+} from '@swarmkit/sdk/executor/dependency-files';
 import { durationToMs } from '@swarmkit/sdk/model/time';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError, messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
@@ -24,6 +29,8 @@ import type { Engine } from './engine.js';
 export interface DockerControllerOptions {
   readonly engine: Engine;
   readonly clock: Clock;
+  readonly files: DependencyFiles;
+  readonly dependencies: Dependencies;
   readonly logs: TaskLogs;
   onHealth(taskId: string, healthy: boolean): void;
   onClose(): void;
@@ -56,7 +63,10 @@ export class DockerController implements TaskController {
     await this.image(signal);
     signal.throwIfAborted();
     try {
-      await this.options.engine.call((docker) => docker.createContainer(createOptions(this.task)));
+      const files = await this.writeFiles();
+      await this.options.engine.call((docker) =>
+        docker.createContainer(createOptions(this.task, files)),
+      );
       return 'done';
     } catch (error) {
       if (isSwarmError(error) && error.kind === 'already-exists' && (await this.inspect()))
@@ -70,6 +80,8 @@ export class DockerController implements TaskController {
     const before = await this.mustInspect();
     const already = before.State.Status !== 'created';
     if (!already) {
+      // The machine may have been restarted since they were written.
+      if (hasDependencies(this.spec)) await this.writeFiles();
       await this.options.engine.call((docker) => docker.getContainer(before.Id).start());
       this.listen(before, 0);
     } else await this.adopt(before);
@@ -149,6 +161,7 @@ export class DockerController implements TaskController {
         docker.getContainer(container.Id).remove({ force: true, v: true }),
       );
     await this.followed;
+    await this.options.files.remove(this.task.id);
     await this.options.logs.drop(this.task.id);
   }
 
@@ -192,6 +205,11 @@ export class DockerController implements TaskController {
     } else if (action.startsWith('health_status: healthy'))
       this.options.onHealth(this.task.id, true);
     this.wake.abort();
+  }
+
+  private writeFiles(): Promise<readonly FileMount[]> {
+    const { files, dependencies } = this.options;
+    return files.write(this.task.id, this.spec, dependencies);
   }
 
   private async image(signal: AbortSignal): Promise<void> {

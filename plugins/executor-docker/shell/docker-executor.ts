@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type {
   Dependencies,
   Executor,
@@ -5,6 +6,7 @@ import type {
   TaskController,
 } from '@swarmkit/sdk/contracts/executor';
 import type { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
+import { DependencyFiles } from '@swarmkit/sdk/executor/dependency-files';
 import type { Clock } from '@swarmkit/sdk/plugin/env';
 import type { Channel } from '@swarmkit/sdk/plugin/plugin';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
@@ -17,6 +19,8 @@ import { Engine } from './engine.js';
 export interface DockerExecutorOptions {
   /** Path of the engine's socket. */
   readonly socket: string;
+  /** Secrets and configs of tasks; on a tmpfs that the engine sees at the same path. */
+  readonly memoryDir: string;
   readonly clock: Clock;
   readonly logs: TaskLogs;
   readonly events: Channel<ExecutorEvent>;
@@ -28,11 +32,13 @@ export class DockerExecutor implements Executor {
   readonly events$: Observable<ExecutorEvent>;
   private readonly engine: Engine;
   private readonly controllers = new Map<string, DockerController>();
+  private readonly files: DependencyFiles;
   private reachable: boolean | undefined;
 
   constructor(private readonly options: DockerExecutorOptions) {
     this.engine = new Engine(options.socket, options.clock);
     this.events$ = options.events.facts$;
+    this.files = new DependencyFiles(path.join(options.memoryDir, 'docker'));
   }
 
   /** Listens to the engine until `signal` aborts. */
@@ -79,10 +85,12 @@ export class DockerExecutor implements Executor {
     });
   }
 
-  controller(task: Task, _dependencies: Dependencies): TaskController {
+  controller(task: Task, dependencies: Dependencies): TaskController {
     const controller: DockerController = new DockerController(task, containerOf(task), {
       engine: this.engine,
       clock: this.options.clock,
+      files: this.files,
+      dependencies,
       logs: this.options.logs,
       onHealth: (taskId, healthy) =>
         this.options.events.publish({ what: healthy ? 'healthy' : 'unhealthy', taskId }),
@@ -102,6 +110,7 @@ export class DockerExecutor implements Executor {
     const id = (await this.engine.list()).get(taskId);
     if (id !== undefined)
       await this.engine.maybe((docker) => docker.getContainer(id).remove({ force: true, v: true }));
+    await this.files.remove(taskId);
     await this.options.logs.drop(taskId);
   }
 

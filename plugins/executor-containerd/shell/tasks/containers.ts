@@ -6,6 +6,7 @@
  */
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FileMount } from '@swarmkit/sdk/executor/dependency-files';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
@@ -19,7 +20,7 @@ import { hostnameFile, hostsFile, resolvConf } from '../../core/container-files.
 import { healthPlan } from '../../core/health.js';
 import type { HostFacts } from '../../core/host-facts.js';
 import { containerLabels, NODE_ID_LABEL, TASK_ID_LABEL } from '../../core/labels.js';
-import { planMounts, type PlannedMounts } from '../../core/mounts.js';
+import { fileMount, planMounts, type PlannedMounts } from '../../core/mounts.js';
 import { networkMode } from '../../core/network-mode.js';
 import { containerHostname, ociSpec, serializeSpec } from '../../core/oci-spec.js';
 import { signalNumber } from '../../core/signals.js';
@@ -65,6 +66,7 @@ export class Containers {
     spec: ContainerSpec,
     image: LocalImage,
     folder: TaskFolder,
+    files: readonly FileMount[],
   ): Promise<{ readonly record: ContainerRecord; readonly mounts: readonly Mount[] }> {
     const { host, log, snapshotter, runtime, volumesDir } = this.options;
     const id = task.id;
@@ -85,7 +87,7 @@ export class Containers {
         await this.users(image.chainId),
       ),
       network,
-      mounts: planned.mounts,
+      mounts: [...planned.mounts, ...files.map(({ source, target }) => fileMount(source, target))],
       files: folder.files,
       host,
     });

@@ -3,8 +3,9 @@
  * there and does the rest, so that it may be called again after a crash anywhere in it, or by another
  * process that adopts the task.
  */
-import type { Exit, TaskController } from '@swarmkit/sdk/contracts/executor';
+import type { Dependencies, Exit, TaskController } from '@swarmkit/sdk/contracts/executor';
 import type { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
+import { type DependencyFiles, hasDependencies } from '@swarmkit/sdk/executor/dependency-files';
 import { durationToMs } from '@swarmkit/sdk/model/time';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
@@ -40,6 +41,7 @@ export interface ControllerServices {
   readonly containers: Containers;
   readonly exits: ExitWatch;
   readonly fifos: FifoPool;
+  readonly files: DependencyFiles;
   readonly logs: TaskLogs;
   readonly env: Env;
   readonly host: HostFacts;
@@ -70,6 +72,7 @@ export class ContainerdController implements TaskController {
     private task: Task,
     private readonly spec: ContainerSpec,
     private readonly folder: TaskFolder,
+    private readonly dependencies: Dependencies,
     private readonly services: ControllerServices,
   ) {
     const { containerd, exits, env, logs } = services;
@@ -157,6 +160,7 @@ export class ContainerdController implements TaskController {
     }, signal);
     await this.output.detach();
     await this.folder.remove();
+    await this.services.files.remove(this.task.id);
     await logs.drop(this.task.id);
     this.record = undefined;
     this.mounts = undefined;
@@ -197,7 +201,9 @@ export class ContainerdController implements TaskController {
   }
 
   private async make(image: LocalImage): Promise<void> {
-    const made = await this.services.containers.create(this.task, this.spec, image, this.folder);
+    const { containers, files } = this.services;
+    const mounted = await files.write(this.task.id, this.spec, this.dependencies);
+    const made = await containers.create(this.task, this.spec, image, this.folder, mounted);
     this.record = made.record;
     this.mounts = made.mounts;
   }
@@ -205,6 +211,9 @@ export class ContainerdController implements TaskController {
   private async launch(state: 'none' | 'created'): Promise<void> {
     const { containers, fifos } = this.services;
     if (state === 'none') {
+      // The machine may have been restarted since they were written.
+      if (hasDependencies(this.spec))
+        await this.services.files.write(this.task.id, this.spec, this.dependencies);
       this.mounts ??= await containers.mounts(this.task.id);
       await this.output.create(fifos);
       const stdio = { ...this.output.paths, terminal: this.spec.tty };
