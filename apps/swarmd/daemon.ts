@@ -4,6 +4,7 @@ import { createLogger } from '@swarmkit/kernel/log';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { PluginManifest } from '@swarmkit/sdk/plugin/plugin';
 import { pluginConfig, standardPlugins } from './distribution.js';
+import { watchSelfOnSignal } from './self-watch.js';
 import type { Settings } from './settings.js';
 import { lockState } from './state-lock.js';
 
@@ -21,6 +22,8 @@ export async function runDaemon(settings: Settings): Promise<void> {
   // Whatever ends the process: a file that stays behind is recognised, but this is tidier.
   process.once('exit', () => lock.release());
   logBugs((error) => log.error({ err: error }, `a bug: ${messageOf(error)}`));
+
+  watchSelfOnSignal(log);
 
   let fail: (error: SwarmError) => void = () => undefined;
   const failed = new Promise<never>((_resolve, reject) => {

@@ -1,27 +1,33 @@
+import { benchJoin } from './join.js';
 import { print, toRow, type Figure } from './report.js';
 import { benchRollout } from './rollout.js';
 import { benchStart } from './start.js';
 
-/** `npm run bench -- NAME [--rounds N] [--json]`. */
+/** `npm run bench -- NAME [--rounds N] [--only CASE] [--json]`; `--only` for benches that have several. */
 
-const benches: Readonly<Record<string, (rounds: number) => Promise<readonly Figure[]>>> = {
+const benches: Readonly<
+  Record<string, (rounds: number, only?: string) => Promise<readonly Figure[]>>
+> = {
   start: benchStart,
   rollout: benchRollout,
+  join: benchJoin,
 };
 
 const words = process.argv.slice(2);
-const roundsAt = words.indexOf('--rounds');
-const rounds = roundsAt < 0 ? 3 : Number(words[roundsAt + 1]);
-const names = words.filter(
-  (word, at) => !word.startsWith('--') && at !== roundsAt + 1 - (roundsAt < 0 ? 1e9 : 0),
-);
+const optionOf = (flag: string): string | undefined => {
+  const at = words.indexOf(flag);
+  return at < 0 ? undefined : words.splice(at, 2)[1];
+};
+const rounds = Number(optionOf('--rounds') ?? 3);
+const only = optionOf('--only');
+const names = words.filter((word) => !word.startsWith('--'));
 const bench = benches[names[0] ?? ''];
 if (bench === undefined || names.length !== 1 || !Number.isInteger(rounds) || rounds < 1) {
   console.error(
-    `bench: name one of ${Object.keys(benches).join(', ')}: npm run bench -- NAME [--rounds N] [--json]`,
+    `bench: name one of ${Object.keys(benches).join(', ')}: npm run bench -- NAME [--rounds N] [--only CASE] [--json]`,
   );
   process.exit(2);
 }
-const figures = await bench(rounds);
+const figures = await bench(rounds, only);
 print(figures.map(toRow), words.includes('--json'));
 process.exit(0);
