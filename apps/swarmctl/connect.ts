@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import { type ControlClient, connectControl } from '@swarmkit/sdk/client/control';
+import { connectControlSocket } from '@swarmkit/sdk/client/connection';
 import type { CallOptions } from '@swarmkit/sdk/contracts/rpc';
 import { isSwarmError, messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { LockService } from '@swarmkit/sdk/wire/gen/node/lock';
 
 /**
  * The control client with refusals that say what to do. Every call has a deadline: a manager that hangs
@@ -16,6 +18,24 @@ export function connect(socket: string, callMs = patienceMs): ControlClient {
   checkSocket(socket);
   return withAdvice(connectControl(socket), socket, callMs);
 }
+
+/** A node that is locked serves this and nothing else. */
+export async function unlock(socket: string, key: string): Promise<void> {
+  checkSocket(socket);
+  const connection = connectControlSocket(socket);
+  try {
+    await connection.unary(LockService.unlock, { key }, { timeoutMs: patienceMs });
+  } catch (error) {
+    // Only managers can be locked, and a node that runs as a worker does not know the call.
+    if (isSwarmError(error) && error.kind === 'unimplemented') throw notLocked(error);
+    throw advised(error, socket);
+  } finally {
+    connection.close();
+  }
+}
+
+const notLocked = (cause: unknown): SwarmError =>
+  new SwarmError('failed-precondition', 'CTL_NOT_LOCKED', 'this node is not locked', { cause });
 
 function checkSocket(socket: string): void {
   let isSocket: boolean;

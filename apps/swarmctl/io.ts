@@ -16,6 +16,10 @@ export interface Io {
   onInterrupt(listener: () => void): () => void;
   /** Throws a sentence where there is nobody to talk to. */
   connect(socket: string): Promise<ControlClient>;
+  /** Hands the unlock key to the locked node at the socket. */
+  unlock(socket: string, key: string): Promise<void>;
+  /** One line that must not be shown. */
+  secret(prompt: string): Promise<string>;
 }
 
 export interface Output {
@@ -46,4 +50,6 @@ export const processIo = (): Io => ({
   },
   // Loaded here, so that help and completion need not wait for a gRPC client.
   connect: async (socket) => (await import('./connect.js')).connect(socket),
+  unlock: async (socket, key) => (await import('./connect.js')).unlock(socket, key),
+  secret: async (prompt) => (await import('./secret.js')).readSecret(prompt),
 });

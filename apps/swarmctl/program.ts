@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { addCompletionCommands } from './commands/completion.js';
+import { addUnlockCommand } from './commands/unlock.js';
 import type { Io } from './io.js';
 import {
   defaultSocket,
@@ -69,6 +70,7 @@ export async function createProgram(
     if (argv.includes(name)) (await load())(group, open);
     command.addCommand(withGlobalFlags(group));
   }
+  addUnlockCommand(command, io);
   addCompletionCommands(command, open, io);
   for (const one of everyCommand(command)) speakThrough(io, one);
   return {

@@ -23,13 +23,16 @@ export interface GlobalFlags {
 export const defaultSocket = './swarmkitstate/swarmd.sock';
 
 export async function openSession(flags: GlobalFlags, io: Io): Promise<Session> {
-  const named = flags.socket ?? (io.env.SWARM_SOCKET || defaultSocket);
   const say = (text: string): void => io.stdout.write(`${text}\n`);
   return {
-    control: await io.connect(path.resolve(named.replace(/^unix:(\/\/)?/, ''))),
+    control: await io.connect(socketOf(flags, io)),
     io,
     json: flags.format === 'json',
     say,
     sayJson: (value) => say(JSON.stringify(value, null, 2)),
   };
 }
+
+/** Path of the control socket. */
+export const socketOf = ({ socket }: GlobalFlags, { env }: Pick<Io, 'env'>): string =>
+  path.resolve((socket ?? (env.SWARM_SOCKET || defaultSocket)).replace(/^unix:(\/\/)?/, ''));

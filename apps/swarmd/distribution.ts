@@ -1,6 +1,7 @@
 import path from 'node:path';
 import agent from '@swarmkit/plugin-agent/plugin';
 import allocator from '@swarmkit/plugin-allocator/plugin';
+import autolock from '@swarmkit/plugin-autolock/plugin';
 import ca from '@swarmkit/plugin-ca/plugin';
 import caServer from '@swarmkit/plugin-ca-server/plugin';
 import cluster from '@swarmkit/plugin-cluster/plugin';
@@ -33,6 +34,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     store,
     removedNodes,
     leaderProxy,
+    autolock,
     controlApi,
     cluster,
     caServer,

@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly isTerminal?: boolean;
   readonly columns?: number;
+  /** What is typed when a secret is asked for. */
+  readonly secret?: string;
   /** Called whenever the program sleeps, with how long it has slept by then. Time goes on only here. */
   readonly asTimePasses?: (ms: number, interrupt: () => void) => void;
 }
@@ -17,6 +19,8 @@ export interface Outcome {
   readonly code: number;
   readonly out: string;
   readonly err: string;
+  /** Keys that nodes were unlocked with. */
+  readonly unlocked: readonly string[];
   /** Sockets that were connected to. */
   readonly sockets: readonly string[];
   /** How long it slept, ms. */
@@ -34,6 +38,7 @@ export async function runCtl(
   let ms = 0;
   const written = { out: '', err: '' };
   const sockets: string[] = [];
+  const unlocked: string[] = [];
   const listeners = new Set<() => void>();
   const output = (to: 'out' | 'err'): Output => ({
     write: (text) => {
@@ -64,7 +69,12 @@ export async function runCtl(
       sockets.push(socket);
       return cluster.control;
     },
+    unlock: async (socket, key) => {
+      sockets.push(socket);
+      unlocked.push(key);
+    },
+    secret: async () => options.secret ?? '',
   };
   const code = await run(argv, io, '1.2.3');
-  return { code, ...written, sockets, ms };
+  return { code, ...written, sockets, unlocked, ms };
 }
