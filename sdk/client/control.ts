@@ -1,5 +1,10 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import type { CallOptions, RpcConnection } from '../contracts/rpc.js';
+import {
+  CAService,
+  type GetUnlockKeyRequest,
+  type GetUnlockKeyResponse,
+} from '../wire/gen/swarmkit/ca.js';
 import { ControlService } from '../wire/gen/swarmkit/control.js';
 import {
   LogsService,
@@ -24,6 +29,8 @@ export type ControlMethods = {
 export interface ControlClient extends ControlMethods {
   /** Output of tasks, as it comes. Ends with the log; with `follow` only when `signal` aborts or the leader goes. */
   logs(request: SubscribeLogsRequest, options?: CallOptions): AsyncIterable<SubscribeLogsMessage>;
+  /** The managers' unlock key: empty while they are not locked. Of the CA service, which the socket offers too. */
+  unlockKey(request: GetUnlockKeyRequest, options?: CallOptions): Promise<GetUnlockKeyResponse>;
   close(): void;
 }
 
@@ -34,6 +41,8 @@ export const connectControl = (path: string): ControlClient =>
 export function controlClient(connection: RpcConnection): ControlClient {
   const methods: Record<string, unknown> = {
     close: () => connection.close(),
+    unlockKey: (request: GetUnlockKeyRequest, options?: CallOptions) =>
+      connection.unary(CAService.getUnlockKey, request, options),
     logs: (request: SubscribeLogsRequest, options?: CallOptions) =>
       connection.serverStream(LogsService.subscribeLogs, request, options),
   };

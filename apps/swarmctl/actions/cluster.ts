@@ -38,7 +38,10 @@ function describe({ id, spec, rootCa }: Cluster): string {
     ['Heartbeat', span(dispatcher?.heartbeatPeriod)],
     ['Certificates', span(caConfig?.nodeCertExpiry)],
     ['Snapshot every', raft ? `${raft.snapshotInterval} entries` : ''],
+    ['Managers lock', spec?.encryptionConfig?.autoLockManagers ? 'yes' : ''],
+    ['External CAs', (caConfig?.externalCas ?? []).map(({ url }) => url).join(', ')],
     ['Root digest', rootCa?.caCertHash ?? ''],
+    ['Root rotation', rootCa?.rootRotation ? 'nodes are moving to a new root' : ''],
     ['Worker token', rootCa?.joinTokens?.worker ?? ''],
     ['Manager token', rootCa?.joinTokens?.manager ?? ''],
   ]);

@@ -6,7 +6,7 @@ import { jsonOf } from '../output/json.js';
 import { availability, membership, nodeRole, nodeState, sentence } from '../output/names.js';
 import { sizeText } from '../output/size.js';
 import type { Session } from '../session.js';
-import { managerText } from './node-list.js';
+import { certificateText, managerText } from './node-list.js';
 import { taskTable } from './task-list.js';
 
 export async function inspectNode(
@@ -41,6 +41,7 @@ function describe(node: Node): string {
     ['Availability', sentence(availability(spec?.availability))],
     ['Membership', sentence(membership(spec?.membership))],
     ['Manager', managerText(node)],
+    ['Certificate', certificateText(node)],
     ['Labels', labelText(spec?.annotations?.labels)],
     ['Platform', platform ? `${platform.os}/${platform.architecture}` : ''],
     ['CPUs', resources ? String(Number(resources.nanoCpus) / 1e9) : ''],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { NodeFlags } from '../actions/node-write.js';
 import type { Open } from '../session.js';
 
 /** `swarmctl node …`: flags and arguments. */
@@ -24,9 +25,9 @@ export function addNodeCommands(node: Command, open: Open): void {
     });
 
   const availabilities = {
-    activate: ['ACTIVE', 'Let nodes take tasks again'],
-    pause: ['PAUSE', 'Give nodes no new tasks; those they have go on'],
-    drain: ['DRAIN', 'Move all tasks off nodes and give them no new ones'],
+    activate: ['active', 'Let nodes take tasks again'],
+    pause: ['pause', 'Give nodes no new tasks; those they have go on'],
+    drain: ['drain', 'Move all tasks off nodes and give them no new ones'],
   } as const;
   for (const [name, [availability, description]] of Object.entries(availabilities))
     node
@@ -34,7 +35,48 @@ export function addNodeCommands(node: Command, open: Open): void {
       .argument('<node...>')
       .description(description)
       .action(async (words: readonly string[]) => {
-        const { setAvailability } = await import('../actions/node-availability.js');
+        const { setAvailability } = await import('../actions/node-write.js');
         await setAvailability(await open(), words, availability);
       });
+
+  const roles = {
+    promote: ['MANAGER', 'Make managers of nodes'],
+    demote: ['WORKER', 'Make workers of managers; a majority must remain'],
+  } as const;
+  for (const [name, [role, description]] of Object.entries(roles))
+    node
+      .command(name)
+      .argument('<node...>')
+      .description(description)
+      .action(async (words: readonly string[]) => {
+        const { setRole } = await import('../actions/node-write.js');
+        await setRole(await open(), words, role);
+      });
+
+  const each = (value: string, before: readonly string[] = []): readonly string[] => [
+    ...before,
+    value,
+  ];
+  node
+    .command('update')
+    .argument('<node...>')
+    .description('Change what nodes may run')
+    .option('--label-add <key=value>', 'add or change a label (can be repeated)', each)
+    .option('--label-rm <key>', 'remove a label (can be repeated)', each)
+    .option('--availability <word>', 'active, pause or drain')
+    .action(async (words: readonly string[], flags: NodeFlags) => {
+      const { updateNodes } = await import('../actions/node-write.js');
+      await updateNodes(await open(), words, flags);
+    });
+
+  node
+    .command('rm')
+    .alias('remove')
+    .argument('<node...>')
+    .description('Remove nodes from the cluster: their certificates count no more')
+    .option('-f, --force', 'also one that is up')
+    .action(async (words: readonly string[], flags: { readonly force?: boolean }) => {
+      const { removeNodes } = await import('../actions/node-write.js');
+      await removeNodes(await open(), words, flags);
+    });
 }

@@ -1,16 +1,24 @@
 import type { Io, Output } from '../io.js';
-import type { Convergence } from './convergence.js';
 
 /**
- * Shows how far a service is: a bar that redraws itself on a terminal, elsewhere a line for each change.
+ * Shows how far something is: a bar that redraws itself on a terminal, elsewhere a line for each change.
  * Standard output is for what scripts want, the id; progress goes there only where a person looks at it.
  */
 export interface ProgressView {
-  show(state: Convergence): void;
+  show(state: Progress): void;
   /** A sentence of its own, in place of the bar or under it. */
   note(text: string): void;
   /** Leaves the cursor on a fresh line. */
   end(): void;
+}
+
+export interface Progress {
+  readonly running: number;
+  readonly wanted: number;
+  /** Besides, so many have to stop. */
+  readonly leaving: number;
+  /** What it waits for, where that is known. */
+  readonly reason: string;
 }
 
 export const silent: ProgressView = {
@@ -19,7 +27,7 @@ export const silent: ProgressView = {
   end: () => undefined,
 };
 
-/** `done` is what is counted: `running`, or of jobs `completed`. */
+/** `done` is what is counted: `tasks running`, or of jobs `tasks completed`. */
 export function progressView({ stdout, stderr }: Io, done: string): ProgressView {
   if (stdout.isTerminal) return barOn(stdout);
   return stderr.isTerminal ? barOn(stderr) : linesOn(stderr, done);
@@ -55,7 +63,7 @@ function linesOn(out: Output, done: string): ProgressView {
   return {
     show: (state) => {
       const { running, wanted } = state;
-      write(`${running} of ${wanted} tasks ${done}${remark(state)}`);
+      write(`${running} of ${wanted} ${done}${remark(state)}`);
     },
     note: write,
     end: () => undefined,
@@ -64,7 +72,7 @@ function linesOn(out: Output, done: string): ProgressView {
 
 const barWidth = 30;
 
-function bar(state: Convergence, columns: number): string {
+function bar(state: Progress, columns: number): string {
   const { running, wanted } = state;
   const full = wanted === 0 ? barWidth : Math.floor((barWidth * running) / wanted);
   const drawn = `[${'='.repeat(full)}${' '.repeat(barWidth - full)}]`;
@@ -72,7 +80,7 @@ function bar(state: Convergence, columns: number): string {
   return `${drawn} ${running}/${wanted}${remark(state)}`.slice(0, Math.max(1, columns - 1));
 }
 
-function remark({ running, wanted, leaving, reason }: Convergence): string {
+function remark({ running, wanted, leaving, reason }: Progress): string {
   if (running < wanted && reason !== '') return ` ${reason}`;
   return leaving > 0 ? ` (${leaving} to stop)` : '';
 }

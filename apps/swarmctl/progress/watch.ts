@@ -39,7 +39,7 @@ export async function watchService(
   const { io } = session;
   const isOfJob = isJob(service);
   const isShown = !session.json && options.quiet !== true;
-  const view = isShown ? progressView(io, isOfJob ? 'completed' : 'running') : silent;
+  const view = isShown ? progressView(io, isOfJob ? 'tasks completed' : 'tasks running') : silent;
   const interrupt = new AbortController();
   const stopListening = io.onInterrupt(() => interrupt.abort());
   const looker = new Looker(session, service.id, view, interrupt.signal);

@@ -3,7 +3,10 @@ import type { LogMessage, SubscribeLogsMessage } from '@swarmkit/sdk/wire/gen/sw
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type {
   CreateServiceRequest,
+  KeyRotation,
+  RemoveNodeRequest,
   RemoveServiceRequest,
+  UpdateClusterRequest,
   UpdateNodeRequest,
   UpdateServiceRequest,
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
@@ -30,6 +33,10 @@ export class FakeCluster {
   nodes: Node[] = [];
   clusters: Cluster[] = [];
   networks: Network[] = [];
+  /** The managers' unlock key. */
+  key = Buffer.alloc(0);
+  /** What an update makes of the cluster. */
+  changeCluster = (cluster: Cluster, _rotation: KeyRotation | undefined): Cluster => cluster;
   /** Every request, by method. */
   readonly asked: { readonly method: string; readonly request: unknown }[] = [];
   /** Thrown by the next call of this method, once each. */
@@ -133,6 +140,19 @@ export class FakeCluster {
     removeService: ({ serviceId }: RemoveServiceRequest) => {
       one('service', this.services, serviceId);
       this.services = this.services.filter(({ id }) => id !== serviceId);
+      return {};
+    },
+    updateCluster: ({ clusterId, clusterVersion, spec, rotation }: UpdateClusterRequest) => {
+      const old = one('cluster', this.clusters, clusterId);
+      if (old.meta?.version?.index !== clusterVersion?.index) throw outOfSequence();
+      const cluster = this.changeCluster({ ...old, spec }, rotation);
+      this.clusters = this.clusters.map((each) => (each.id === clusterId ? cluster : each));
+      return { cluster };
+    },
+    unlockKey: () => ({ unlockKey: this.key, version: undefined }),
+    removeNode: ({ nodeId }: RemoveNodeRequest) => {
+      one('node', this.nodes, nodeId);
+      this.nodes = this.nodes.filter(({ id }) => id !== nodeId);
       return {};
     },
     updateNode: ({ nodeId, nodeVersion, spec }: UpdateNodeRequest) => {

@@ -20,6 +20,7 @@ function sample(): FakeCluster {
     aNode({
       id: 'node1',
       role: 1,
+      certificate: { status: { state: 3 } },
       description: { hostname: 'alpha' },
       managerStatus: { leader: true, reachability: 2, raftId: 1n, addr: '127.0.0.1:4242' },
     }),
@@ -142,9 +143,9 @@ test('node ls', () =>
   prints(
     ['node', 'ls'],
     `
-ID      HOSTNAME   STATUS   AVAILABILITY   MANAGER STATUS   ENGINE
-node1   alpha      Ready    Active         Leader           1.0.0
-node2   beta       Down     Drain                           1.0.0
+ID      HOSTNAME   STATUS   AVAILABILITY   MANAGER STATUS   CERTIFICATE   ENGINE
+node1   alpha      Ready    Active         Leader           Issued        1.0.0
+node2   beta       Down     Drain                                         1.0.0
 `,
   ));
 
