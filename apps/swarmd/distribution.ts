@@ -14,6 +14,7 @@ import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
 import reaper from '@swarmkit/plugin-reaper/plugin';
 import removedNodes from '@swarmkit/plugin-removed-nodes/plugin';
+import roleManager from '@swarmkit/plugin-role-manager/plugin';
 import rpc from '@swarmkit/plugin-rpc/plugin';
 import scheduler from '@swarmkit/plugin-scheduler/plugin';
 import storageRocksdb from '@swarmkit/plugin-storage-rocksdb/plugin';
@@ -43,6 +44,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     allocator,
     scheduler,
     reaper,
+    roleManager,
     dispatcher,
     logBroker,
     agent,

@@ -3,6 +3,7 @@ import { ApiServers } from '@swarmkit/sdk/contracts/api-server';
 import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
 import { Consensus } from '@swarmkit/sdk/contracts/consensus';
 import { ExternalAuthority } from '@swarmkit/sdk/contracts/external-authority';
+import { Membership } from '@swarmkit/sdk/contracts/membership';
 import { RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { Store } from '@swarmkit/sdk/contracts/store';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
@@ -17,7 +18,7 @@ export const controlApi = definePlugin({
   version: '0.1.0',
   scope: 'manager',
   requires: [Store, RpcServer],
-  optional: [Consensus, CertificateAuthority, ExternalAuthority],
+  optional: [Consensus, Membership, CertificateAuthority, ExternalAuthority],
   accepts: [AdmissionHooks],
   contributes: [ApiServers],
   policy: 'degrade',
@@ -41,6 +42,7 @@ export const controlApi = definePlugin({
         store: ctx.get(Store),
         env: ctx.env,
         consensus,
+        group: ctx.maybe(Membership),
         hooks: () => ctx.all(AdmissionHooks),
         authority: ctx.maybe(CertificateAuthority),
         external: ctx.maybe(ExternalAuthority),

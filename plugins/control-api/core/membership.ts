@@ -9,6 +9,8 @@ import {
 export interface Membership {
   readonly members: readonly Member[];
   readonly leadership: Leadership;
+  /** Whether the others still have a majority that can be reached without this one. */
+  canRemove(raftId: bigint): boolean;
 }
 
 /** The node with its manager status, which is worked out for each answer and never stored. */
@@ -35,10 +37,3 @@ function managerStatus(
 
 export const memberOf = (nodeId: string, membership: Membership | undefined): Member | undefined =>
   membership?.members.find((member) => member.nodeId === nodeId);
-
-/** Whether the others still have a majority that can be reached without this one. */
-export function canLose(leaving: Member, members: readonly Member[]): boolean {
-  const others = members.filter((member) => member.raftId !== leaving.raftId);
-  const reachable = others.filter((member) => member.reachable).length;
-  return reachable >= Math.floor(others.length / 2) + 1;
-}

@@ -8,7 +8,7 @@ import type { RemoveNodeRequest, UpdateNodeRequest } from '@swarmkit/sdk/wire/ge
 import type { Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeRole, NodeStatus_State, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { withoutExpired } from './blacklist.js';
-import { canLose, type Membership, memberOf } from './membership.js';
+import { type Membership, memberOf } from './membership.js';
 import { missingArgument, notAMember, notFound, precondition } from './refusals.js';
 import { atVersion, remove, update, type WriteContext } from './write-context.js';
 
@@ -31,7 +31,7 @@ function checkMayDemote(draft: Draft, node: Node, membership: Membership | undef
     throw precondition('attempting to demote the last manager of the swarm');
   const member = memberOf(node.id, membership);
   if (member === undefined) throw notAMember();
-  if (!canLose(member, membership?.members ?? []))
+  if (membership?.canRemove(member.raftId) === false)
     throw precondition("can't remove member from the raft: this would result in a loss of quorum");
 }
 

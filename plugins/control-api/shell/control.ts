@@ -3,6 +3,7 @@ import type { AdmissionHook } from '@swarmkit/sdk/contracts/admission';
 import type { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
 import type { Consensus } from '@swarmkit/sdk/contracts/consensus';
 import type { ExternalAuthority } from '@swarmkit/sdk/contracts/external-authority';
+import type { Membership as Group } from '@swarmkit/sdk/contracts/membership';
 import type { Store, View, Writer } from '@swarmkit/sdk/contracts/store';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { UpdateClusterRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
@@ -16,6 +17,7 @@ export interface ControlParts {
   readonly store: Store;
   readonly env: Env;
   readonly consensus: Consensus | undefined;
+  readonly group: Pick<Group, 'canRemove'> | undefined;
   /** Asked for at each write; contributors may come and go with their scopes. */
   readonly hooks: () => readonly AdmissionHook[];
   readonly authority?: CertificateAuthority | undefined;
@@ -55,8 +57,14 @@ export class Control {
   }
 
   membership(): Membership | undefined {
-    const { consensus } = this.parts;
-    return consensus && { members: consensus.members(), leadership: consensus.leadership() };
+    const { consensus, group } = this.parts;
+    return (
+      consensus && {
+        members: consensus.members(),
+        leadership: consensus.leadership(),
+        canRemove: (raftId) => group?.canRemove(raftId) ?? false,
+      }
+    );
   }
 }
 

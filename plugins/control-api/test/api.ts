@@ -19,6 +19,8 @@ type Response<M extends keyof Methods> = Parameters<Methods[M]['responseSerializ
 export interface ApiOptions {
   readonly members?: readonly Partial<Member>[];
   readonly leaderId?: bigint;
+  /** Members without whom there would be no majority. */
+  readonly indispensable?: readonly bigint[];
   readonly hooks?: readonly AdmissionHook[];
   readonly authority?: CertificateAuthority;
   readonly external?: ExternalAuthority;
@@ -29,7 +31,14 @@ export class Api {
   readonly env = new VirtualEnv('api');
   private readonly handlers: Readonly<Record<string, { unary: (request: unknown) => unknown }>>;
 
-  constructor({ members, leaderId = 1n, hooks = [], authority, external }: ApiOptions = {}) {
+  constructor({
+    members,
+    leaderId = 1n,
+    indispensable = [],
+    hooks = [],
+    authority,
+    external,
+  }: ApiOptions = {}) {
     const consensus = {
       members: () =>
         (members ?? []).map((member) => ({
@@ -45,6 +54,7 @@ export class Api {
       store: this.store,
       env: this.env,
       consensus: members === undefined ? undefined : consensus,
+      group: { canRemove: (raftId) => !indispensable.includes(raftId) },
       hooks: () => hooks,
       authority,
       external,

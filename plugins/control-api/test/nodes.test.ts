@@ -10,7 +10,6 @@ import {
   RaftMemberStatus_Reachability,
   TaskState,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { canLose } from '../core/membership.js';
 import { Api, type ApiOptions } from './api.js';
 
 const manager = (id: string): Node =>
@@ -138,7 +137,7 @@ test('demote: not where the others would have no majority', async () => {
     { raftId: 2n, nodeId: 'm2', reachable: false },
     { raftId: 3n, nodeId: 'm3' },
   ];
-  const api = apiWith(['m1', 'm2', 'm3'].map(manager), { members });
+  const api = apiWith(['m1', 'm2', 'm3'].map(manager), { members, indispensable: [3n] });
   await api.refused(
     'updateNode',
     demotion(api, 'm3'),
@@ -147,18 +146,6 @@ test('demote: not where the others would have no majority', async () => {
   );
   const { node: after } = await api.call('updateNode', demotion(api, 'm2'));
   assert.equal(after?.spec?.desiredRole, NodeRole.WORKER);
-});
-
-test('quorum without one member', () => {
-  const members = (...reachable: boolean[]) =>
-    reachable.map((each, i) => ({ raftId: BigInt(i), nodeId: '', address: '', reachable: each }));
-  const lose = (at: number, all: ReturnType<typeof members>) => canLose(all[at]!, all);
-  assert.equal(lose(0, members(true)), false);
-  assert.equal(lose(0, members(true, true)), true);
-  assert.equal(lose(0, members(true, false)), false);
-  assert.equal(lose(1, members(true, false)), true);
-  assert.equal(lose(0, members(true, true, false)), false);
-  assert.equal(lose(0, members(true, true, true, false, true)), true);
 });
 
 test('remove: not a READY node without force', async () => {

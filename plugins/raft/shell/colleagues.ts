@@ -8,9 +8,9 @@ import type { MountedService, RpcClient, RpcServer } from '@swarmkit/sdk/contrac
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import { messageOf } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
-import type { ConfChange, Message } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import type { Message } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import type { JoinResponse, RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
-import { OUR_FEATURES } from '../core/features.js';
+import { Feature, OUR_FEATURES } from '../core/features.js';
 import type { Roster } from '../core/roster.js';
 import { isUnspecified, ownAddress, parseAddress } from './address.js';
 import { newRaftId } from './bootstrap.js';
@@ -19,6 +19,8 @@ import { askToJoin } from './join.js';
 import { membershipService } from './membership-service.js';
 import type { Beginning } from './open-log.js';
 import { Receiver } from './receiver.js';
+import type { Steering } from './steering.js';
+import type { Timing } from './timing.js';
 import { Transport } from './transport.js';
 
 export interface ColleaguesOptions {
@@ -29,6 +31,7 @@ export interface ColleaguesOptions {
   readonly config: {
     readonly advertiseAddress?: string;
     readonly joinAddresses: readonly string[];
+    readonly timing: Timing;
   };
   readonly members: Channel<readonly Member[]>;
   readonly known?: KnownManagers | undefined;
@@ -41,9 +44,9 @@ export interface Driver extends Pick<Consensus, 'raftId' | 'leadership'> {
   lost(raftId: bigint): void;
   snapshotSent(raftId: bigint, arrived: boolean): void;
   fillSnapshot(message: Message): Promise<Message>;
-  change(change: ConfChange): Promise<void>;
-  transfer(to: bigint | undefined): Promise<void>;
-  readIndex(): Promise<bigint>;
+  readonly steering: Pick<Steering, 'change' | 'transfer' | 'readIndex' | 'seemsDead'>;
+  readonly allOurs: boolean;
+  isVoter(raftId: bigint): boolean;
   /** What members can, as far as it is known here. */
   know(members: readonly RaftMember[]): void;
   expel(): void;
@@ -54,6 +57,9 @@ export class Colleagues {
   private readonly transport: Transport;
   private readonly receiver: Receiver;
   private tidying = false;
+  /** What the others may count on. Who keeps to SwarmKit's timing makes all keep to it. */
+  private readonly ownFeatures: number;
+  private readonly promoting = new Set<bigint>();
   /** Whom a join told us of. */
   private met: readonly RaftMember[] = [];
 
@@ -61,22 +67,25 @@ export class Colleagues {
     private readonly options: ColleaguesOptions,
     private readonly node: Driver,
   ) {
-    const { client, env, log } = options;
+    const { client, env, log, config } = options;
     const { roster } = node;
+    this.ownFeatures =
+      config.timing === 'swarmkit' ? OUR_FEATURES & ~Feature.fastTicks : OUR_FEATURES;
     this.transport = new Transport({
       client,
       clock: env.clock,
       log,
-      greeting: () => ({ raftId: node.raftId, features: OUR_FEATURES }),
+      greeting: () => ({ raftId: node.raftId, features: this.ownFeatures }),
       fillSnapshot: (message) => node.fillSnapshot(message),
       lost: (raftId) => node.lost(raftId),
       snapshotSent: (raftId, arrived) => node.snapshotSent(raftId, arrived),
       changed: () => this.changed(),
+      refused: (raftId) => node.steering.seemsDead(raftId),
       expelled: () => node.expel(),
     });
     this.receiver = new Receiver({
       raftId: () => node.raftId,
-      features: () => OUR_FEATURES,
+      features: () => this.ownFeatures,
       isRemoved: (raftId) => roster.isRemoved(raftId),
       member: (raftId) => roster.member(raftId),
       isServing: async (raftId) => (await this.transport.peer(raftId)?.isServing()) ?? false,
@@ -89,10 +98,12 @@ export class Colleagues {
         },
         roster,
         isReachable: (raftId) => this.transport.isReachable(raftId),
+        isVoter: (raftId) => node.isVoter(raftId),
+        mayLearn: (features) => node.allOurs && (features & OUR_FEATURES) === OUR_FEATURES,
         newRaftId: () => newRaftId(env.random),
-        change: (change) => node.change(change),
-        transfer: (to) => node.transfer(to),
-        readIndex: () => node.readIndex(),
+        change: (change) => node.steering.change(change),
+        transfer: (to) => node.steering.transfer(to),
+        readIndex: () => node.steering.readIndex(),
       },
       options.members,
       log,
@@ -115,7 +126,7 @@ export class Colleagues {
   beginning(signal: AbortSignal): Beginning {
     return {
       random: this.options.env.random,
-      features: OUR_FEATURES,
+      features: this.ownFeatures,
       ownAddress: () => this.ownAddress(),
       mustJoin: () => this.joinAddresses().length > 0 || this.options.known?.founder() === false,
       join: () => this.join(signal),
@@ -137,7 +148,7 @@ export class Colleagues {
       log,
       signal,
       addresses: () => this.joinAddresses(),
-      request: { addr: this.listening(), features: OUR_FEATURES },
+      request: { addr: this.listening(), features: this.ownFeatures },
     });
     // Until the log tells who the members are, this is how the first answers find their way.
     this.met = joined?.members ?? [];
@@ -162,6 +173,18 @@ export class Colleagues {
     const { roster } = this.node;
     this.transport.follow(roster.members, (raftId) => roster.isRemoved(raftId));
     this.changed();
+  }
+
+  /** Leader: this member has caught up. */
+  promote(raftId: bigint): void {
+    if (this.promoting.has(raftId)) return;
+    this.promoting.add(raftId);
+    void this.group
+      .promote(raftId)
+      .catch((error: unknown) => {
+        this.options.log.debug(`a member does not vote yet: ${messageOf(error)}`);
+      })
+      .finally(() => this.promoting.delete(raftId));
   }
 
   /** Leader: writes down what it has learned of the members since their records were made. */
@@ -193,7 +216,7 @@ export class Colleagues {
   }
 
   private featuresOf({ raftId, features }: RaftMember): number {
-    if (raftId === this.node.raftId) return OUR_FEATURES;
+    if (raftId === this.node.raftId) return this.ownFeatures;
     return this.transport.peer(raftId)?.features ?? features;
   }
 
@@ -236,7 +259,7 @@ export class Colleagues {
     const addr = this.listening();
     const recorded = node.roster.member(node.raftId)?.addr;
     if (recorded === undefined || recorded === addr || addr === '' || others().length === 0) return;
-    const request = { addr, features: OUR_FEATURES };
+    const request = { addr, features: this.ownFeatures };
     await askToJoin({ client, clock: env.clock, log, signal, addresses: others, request });
   }
 }

@@ -9,13 +9,16 @@ import { ConfChange, ConfChangeType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import type { Observable } from 'rxjs';
 import { parseAddress } from './address.js';
-import { badAddress, memberUnknown, wouldLoseQuorum } from './raft-error.js';
+import { badAddress, memberLeads, memberUnknown, wouldLoseQuorum } from './raft-error.js';
 
 /** What a change needs of the node that drives the log. */
 export interface GroupDriver {
   readonly raftId: bigint;
   readonly roster: { readonly members: readonly RaftMember[]; removed: readonly bigint[] };
   isReachable(raftId: bigint): boolean;
+  isVoter(raftId: bigint): boolean;
+  /** A new member that can `features` may begin without a vote. */
+  mayLearn(features: number): boolean;
   newRaftId(): bigint;
   /** Resolves when the change was applied here. */
   change(change: ConfChange): Promise<void>;
@@ -76,7 +79,10 @@ export class Group implements Membership {
           addr: address,
           features,
         });
-        await this.driver.change(changeOf(ConfChangeType.ConfChangeAddNode, record));
+        const type = this.driver.mayLearn(features)
+          ? ConfChangeType.ConfChangeAddLearnerNode
+          : ConfChangeType.ConfChangeAddNode;
+        await this.driver.change(changeOf(type, record));
         this.log.info(
           { member: record.raftId.toString(16), node: nodeId, address },
           'a manager joined',
@@ -94,10 +100,25 @@ export class Group implements Membership {
     await this.inTurn(() => this.update(record));
   }
 
+  /** A member that has caught up gets its vote. */
+  async promote(raftId: bigint): Promise<void> {
+    await this.inTurn(async () => {
+      const record = this.driver.roster.members.find((member) => member.raftId === raftId);
+      if (record === undefined || this.driver.isVoter(raftId)) return;
+      await this.driver.change(changeOf(ConfChangeType.ConfChangeAddNode, record));
+      this.log.info(
+        { member: raftId.toString(16) },
+        'a manager has caught up and votes from now on',
+      );
+    });
+  }
+
   async remove(raftId: bigint): Promise<void> {
     await this.inTurn(async () => {
       this.member(raftId);
       if (!this.canRemove(raftId)) throw wouldLoseQuorum();
+      // It could not say any more that it worked.
+      if (raftId === this.driver.raftId) throw memberLeads();
       await this.driver.change(
         ConfChange.create({ type: ConfChangeType.ConfChangeRemoveNode, nodeId: raftId }),
       );
@@ -106,7 +127,10 @@ export class Group implements Membership {
   }
 
   canRemove(raftId: bigint): boolean {
-    const rest = this.members().filter((member) => member.raftId !== raftId);
+    const voters = this.members().filter((member) => this.driver.isVoter(member.raftId));
+    const rest = voters.filter((member) => member.raftId !== raftId);
+    // Who has no vote is not missed.
+    if (rest.length === voters.length && rest.length > 0) return true;
     const reachable = rest.filter((member) => member.reachable).length;
     return reachable >= Math.floor(rest.length / 2) + 1;
   }

@@ -58,6 +58,8 @@ export interface PeerOptions {
   readonly snapshotSent: (arrived: boolean) => void;
   /** `reachable` or `features` changed. */
   readonly changed: () => void;
+  /** It was there, and now nobody answers. */
+  readonly refused: () => void;
   /** The other end says that we were removed from the group. */
   readonly expelled: () => void;
 }
@@ -151,10 +153,25 @@ export class Peer {
           if (isExpulsion(error)) this.options.expelled();
         }
       }
+      const broke = this.reachable;
       this.setReachable(false);
       this.loseQueue();
+      if (broke && !this.over.signal.aborted) void this.lookAfter();
       await delay(clock, waitMs, this.over.signal);
       waitMs = Math.min(waitMs * 2, RETRY_MS.most);
+    }
+  }
+
+  /** A process that died refuses connections at once; one that is slow, or cut off, does not. */
+  private async lookAfter(): Promise<void> {
+    const connection = this.options.connect(this.address);
+    try {
+      await checkHealth(connection, SEND_MS);
+    } catch (error) {
+      const isRefused = isSwarmError(error) && error.code === 'RPC_UNREACHABLE';
+      if (isRefused && !this.over.signal.aborted) this.options.refused();
+    } finally {
+      connection.close();
     }
   }
 

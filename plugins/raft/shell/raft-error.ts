@@ -96,6 +96,13 @@ export const wouldLoseQuorum = (): SwarmError =>
     'raft: member cannot be removed, because removing it may result in loss of quorum',
   );
 
+export const memberLeads = (): SwarmError =>
+  new SwarmError(
+    'failed-precondition',
+    'RAFT_MEMBER_LEADS',
+    'this manager leads the group and cannot remove itself: hand the leadership over first',
+  );
+
 export const changeOvertaken = (): SwarmError =>
   new SwarmError(
     'aborted',

@@ -16,12 +16,7 @@ import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import type { Cancel, Env } from '@swarmkit/sdk/plugin/env';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
-import {
-  type ConfChange,
-  ConfState,
-  type Entry,
-  type Message,
-} from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { ConfState, type Entry, type Message } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import type { Observable } from 'rxjs';
 import { ORIGIN } from '../core/log.js';
@@ -29,17 +24,13 @@ import { Raft } from '../core/raft.js';
 import { Roster } from '../core/roster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
 import { Applier } from './applier.js';
-import { newRaftId } from './bootstrap.js';
 import { Colleagues } from './colleagues.js';
-import { handOver } from './hand-over.js';
 import { type LoadedLog, LogDisk, type StoredSnapshot } from './log-disk.js';
 import { openLog } from './open-log.js';
 import { PatientWriter } from './patient-writer.js';
 import { Proposals } from './proposals.js';
 import {
   busy,
-  changeOvertaken,
-  changeRefused,
   corrupt,
   diskFullMayBeWritten,
   diskFullNothingWritten,
@@ -48,8 +39,8 @@ import {
   stopped,
   tooLarge,
 } from './raft-error.js';
-import { Reads } from './reads.js';
 import { Snapshotter } from './snapshotter.js';
+import { Steering } from './steering.js';
 import { type Timing, tickSpan } from './timing.js';
 
 /** The wire's limit for one entry. */
@@ -61,8 +52,6 @@ const HEARTBEAT_TICKS = 1;
 const MAX_APPEND_BYTES = 65_535;
 const MAX_INFLIGHT = 256;
 const MAX_INFLIGHT_BYTES = 16 * 1024 * 1024;
-/** A change is overtaken only by one that a leader before us left in the log. */
-const CHANGE_TRIES = 3;
 const FAREWELL_MS = 200;
 
 export const NO_LEADERSHIP: Leadership = { term: 0n, leading: false, leaderId: 0n };
@@ -112,10 +101,9 @@ export class RaftNode implements Consensus {
   private machine: StateMachine | undefined;
   private running: Running | undefined;
   private readonly proposals = new Proposals();
-  private readonly reads: Reads;
+  readonly steering: Steering;
   private now: Leadership = NO_LEADERSHIP;
   private applied = 0n;
-  private lastChange = 0n;
   /** Stand for election as soon as everything that was committed is applied. */
   private campaignDue = true;
   private readonly writer: PatientWriter;
@@ -131,8 +119,19 @@ export class RaftNode implements Consensus {
     this.leadership$ = options.leadership.facts$;
     options.leadership.publish(NO_LEADERSHIP);
     this.colleagues = new Colleagues(options, this);
-    this.reads = new Reads(options.env);
     const { env, log } = options;
+    this.steering = new Steering(
+      {
+        env,
+        ending: this.ending.signal,
+        proposals: this.proposals,
+        leadership$: this.leadership$,
+        raft: () => this.running?.raft,
+        leading: () => this.leading(),
+        wake: () => this.wake(),
+      },
+      () => this.colleagues,
+    );
     this.writer = new PatientWriter(env.clock, log, this.ending.signal, () => this.observe());
   }
 
@@ -180,21 +179,6 @@ export class RaftNode implements Consensus {
     return await this.proposals.wait(proposed, data.length);
   }
 
-  /** Changes who the members are. Resolves when the change was applied here. */
-  async change(change: ConfChange): Promise<void> {
-    const { random } = this.options.env;
-    for (let tries = 0; tries < CHANGE_TRIES; tries++) {
-      const { raft } = this.leading();
-      const id = newRaftId(random);
-      const proposed = raft.proposeChange({ ...change, id });
-      if (typeof proposed === 'string') throw changeRefused(proposed);
-      this.wake();
-      await this.proposals.wait(proposed, 0);
-      if (this.lastChange === id) return;
-    }
-    throw changeOvertaken();
-  }
-
   /** A message from another member. */
   step(message: Message): void {
     if (this.running === undefined || this.ending.signal.aborted) return;
@@ -213,28 +197,12 @@ export class RaftNode implements Consensus {
     this.wake();
   }
 
+  isVoter(raftId: bigint): boolean {
+    return this.running?.raft.voters.includes(raftId) ?? false;
+  }
+
   know(members: readonly RaftMember[]): void {
     this.running?.raft.knowMembers(members);
-  }
-
-  transfer(to: bigint | undefined): Promise<void> {
-    const { raft } = this.leading();
-    const { leadership$, raftId } = this;
-    const parts = {
-      raft,
-      raftId,
-      leadership$,
-      clock: this.options.env.clock,
-      ending: this.ending.signal,
-      isReachable: (id: bigint) => this.colleagues.isReachable(id),
-      wake: () => this.wake(),
-    };
-    return handOver(parts, to);
-  }
-
-  readIndex(): Promise<bigint> {
-    if (this.running === undefined || this.ending.signal.aborted) return Promise.reject(stopped());
-    return this.reads.ask(this.running.raft, () => this.wake());
   }
 
   /** The message with the newest snapshot in it, and the configuration that the core put there. */
@@ -368,6 +336,8 @@ export class RaftNode implements Consensus {
     const spanMs = tickSpan(config.timing, this.allOurs);
     this.cancelTick = env.clock.after(spanMs, () => {
       this.running?.raft.tick();
+      if (this.running !== undefined && this.now.leading)
+        this.steering.promoteLearners(this.running.raft);
       this.wake();
       this.tick();
     });
@@ -386,7 +356,7 @@ export class RaftNode implements Consensus {
         const { write } = ready;
         // The others write while we do.
         this.colleagues.send(ready.messages);
-        this.reads.answered(ready.reads);
+        this.steering.reads.answered(ready.reads);
         const written = write && this.writer.write(disk, write);
         // On our disk already: applied while the next entries are being written.
         applier.push(ready.committed);
@@ -419,7 +389,7 @@ export class RaftNode implements Consensus {
     const change = raft.applied(entry);
     if (change !== undefined) {
       this.roster.apply(change, raft.confState);
-      this.lastChange = 'id' in change ? change.id : 0n;
+      this.steering.applied(change);
     }
     this.proposals.applied(entry);
     snapshotter.applied(
@@ -482,7 +452,7 @@ export class RaftNode implements Consensus {
     this.running?.applier.clear();
     if (this.running !== undefined) this.observe();
     this.proposals.rejectAll(stopped());
-    this.reads.rejectAll(stopped());
+    this.steering.reads.rejectAll(stopped());
     this.wake();
   }
 }

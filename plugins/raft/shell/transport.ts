@@ -20,6 +20,8 @@ export interface TransportOptions
   /** Messages to it were lost. */
   readonly lost: (raftId: bigint) => void;
   readonly snapshotSent: (raftId: bigint, arrived: boolean) => void;
+  /** It was there, and now nobody answers at its address. */
+  readonly refused: (raftId: bigint) => void;
 }
 
 export class Transport {
@@ -84,7 +86,7 @@ export class Transport {
       known.moveTo(address);
       return;
     }
-    const { client, lost, snapshotSent, ...options } = this.options;
+    const { client, lost, snapshotSent, refused, ...options } = this.options;
     const peer = new Peer({
       ...options,
       raftId,
@@ -92,6 +94,7 @@ export class Transport {
       connect: (to) => client.connect(to),
       lost: () => lost(raftId),
       snapshotSent: (arrived) => snapshotSent(raftId, arrived),
+      refused: () => refused(raftId),
     });
     this.peers.set(raftId, peer);
   }

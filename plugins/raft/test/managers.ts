@@ -37,6 +37,12 @@ export class Manager {
     return this.running.machine.tape;
   }
 
+  /** As every member sees it. */
+  get votes(): boolean {
+    const { raftId } = this.running.node;
+    return this.group.up.every(({ running }) => running.node.isVoter(raftId));
+  }
+
   get leads(): boolean {
     return this.member?.node.leadership().leading ?? false;
   }
@@ -47,7 +53,12 @@ export class Manager {
     const env = new VirtualEnv(`${this.nodeId}/${this.starts++}`, undefined, this.group.clock);
     this.member = new SingleMember(
       this.disk.start(),
-      { ...this.group.config, advertiseAddress: this.address, ...config },
+      {
+        ...this.group.config,
+        advertiseAddress: this.address,
+        ...(this.isForeign ? { timing: 'swarmkit' } : {}),
+        ...config,
+      },
       new TapeMachine(),
       env,
       {
@@ -91,7 +102,7 @@ export class Managers {
     await first.start();
     await group.until(() => first.leads);
     while (group.all.length < size) await group.join(group.add());
-    await group.until(() => group.all.every((one) => one.running.node.members().length === size));
+    await group.until(() => group.all.every((one) => one.votes));
     return group;
   }
 
