@@ -13,7 +13,6 @@ import { type CaConfig, NodeLife } from './shell/node-life.js';
 const lives = new WeakMap<Context<CaConfig>, NodeLife>();
 
 const part = { type: 'number', minimum: 0, maximum: 1 } as const;
-
 export const ca = definePlugin<CaConfig>({
   id: 'ca',
   version: '0.1.0',
@@ -49,7 +48,8 @@ export const ca = definePlugin<CaConfig>({
 
   register(ctx) {
     const { env, log, config } = ctx;
-    const identity = new CurrentIdentity(ctx.channel('identity', { replayLast: true }));
+    const last = { replayLast: true };
+    const identity = new CurrentIdentity(ctx.channel('identity', last), ctx.channel('duty', last));
     const life = new NodeLife({
       config,
       env,

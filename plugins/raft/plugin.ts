@@ -48,7 +48,7 @@ export const raft = definePlugin<RaftConfig>({
       known: ctx.maybe(KnownManagers),
       expelled: () => {
         const news = ctx.maybe(IdentityNews);
-        if (news?.dismissed === undefined) ctx.fault('membership', memberRemoved());
+        if (news === undefined) ctx.fault('membership', memberRemoved());
         else news.dismissed();
       },
     });

@@ -54,7 +54,7 @@ export interface IdentityNews {
    * The group of managers has removed this node from among them. The manager scope closes; where the
    * certificate still says manager after two times 16 s and a renewal, it opens again, as in SwarmKit.
    */
-  dismissed?(): void;
+  dismissed(): void;
 }
 
 export const IdentityNews = token<IdentityNews>('swarmkit.identity-news.v1');

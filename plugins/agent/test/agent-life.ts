@@ -36,6 +36,7 @@ export class Machine {
       return this.onRoots();
     },
     node: (node) => void this.news.push(`node ${node.id} ${node.role}`),
+    dismissed: () => void this.news.push('dismissed'),
     managers: (list) => void this.news.push(`managers ${list.map(({ address }) => address)}`),
   };
   onRoots: () => Promise<void> = () => Promise.resolve();

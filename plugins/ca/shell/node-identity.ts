@@ -2,14 +2,18 @@ import type { Identity, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import type { ScopeGate } from '@swarmkit/sdk/contracts/scope-gate';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Channel } from '@swarmkit/sdk/plugin/plugin';
-import { distinctUntilChanged, map, type Observable } from 'rxjs';
+import { combineLatest, distinctUntilChanged, map, type Observable } from 'rxjs';
 
 /** The identity as others see it. */
 export class CurrentIdentity implements NodeIdentity {
   private identity: Identity | undefined;
   readonly identity$: Observable<Identity>;
 
-  constructor(private readonly channel: Channel<Identity>) {
+  /** `duty`: whether the group of managers lets this node be one. */
+  constructor(
+    private readonly channel: Channel<Identity>,
+    readonly duty: Channel<boolean>,
+  ) {
     this.identity$ = channel.facts$;
   }
 
@@ -25,10 +29,17 @@ export class CurrentIdentity implements NodeIdentity {
 
   /** A manager runs the manager plugins; every node with an identity runs an agent. */
   gates(): readonly ScopeGate[] {
-    const gate = (scope: ScopeGate['scope'], open: (identity: Identity) => boolean): ScopeGate => ({
-      scope,
-      open$: this.identity$.pipe(map(open), distinctUntilChanged()),
-    });
-    return [gate('manager', ({ role }) => role === 'manager'), gate('agent', () => true)];
+    const isManager$ = combineLatest([this.identity$, this.duty.facts$]).pipe(
+      map(([{ role }, onDuty]) => onDuty && role === 'manager'),
+      distinctUntilChanged(),
+    );
+    const hasIdentity$ = this.identity$.pipe(
+      map(() => true),
+      distinctUntilChanged(),
+    );
+    return [
+      { scope: 'manager', open$: isManager$ },
+      { scope: 'agent', open$: hasIdentity$ },
+    ];
   }
 }

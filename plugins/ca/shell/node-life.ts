@@ -13,6 +13,7 @@ import type { RenewalWindow } from '../core/renewal.js';
 import { wantedOf } from '../core/wanted.js';
 import { Authority } from './authority.js';
 import type { Dial } from './dial.js';
+import { Dismissal } from './dismissal.js';
 import { CertificateFolder } from './folder.js';
 import type { Held } from './held-identity.js';
 import { type Found, IdentityStore } from './identity-store.js';
@@ -57,6 +58,7 @@ export class NodeLife implements IdentityNews, KnownManagers, DataKeys, KeyLock 
   private readonly remote: RemoteCa;
   private readonly renewal: Renewal;
   private readonly renewer: Renewer;
+  private readonly dismissal: Dismissal;
   private readonly stopping = new AbortController();
   private toldKek: Kek = NO_KEK;
 
@@ -85,6 +87,14 @@ export class NodeLife implements IdentityNews, KnownManagers, DataKeys, KeyLock 
       log,
       window: config.renewal,
       renew: async () => this.publish(await this.renewal.run(this.stopping.signal)),
+    });
+    this.dismissal = new Dismissal({
+      clock,
+      log,
+      duty: parts.identity.duty,
+      role: () => this.store.held.identity.role,
+      forceRenewal: (reason) => this.renewer.force(reason),
+      signal: this.stopping.signal,
     });
   }
 
@@ -198,6 +208,10 @@ export class NodeLife implements IdentityNews, KnownManagers, DataKeys, KeyLock 
 
   managers(list: readonly KnownManager[]): void {
     void this.list.use(list);
+  }
+
+  dismissed(): void {
+    this.dismissal.dismiss();
   }
 
   // KnownManagers

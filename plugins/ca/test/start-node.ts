@@ -58,7 +58,7 @@ export function prepareNode(t: TestContext, world: World, config: Partial<CaConf
       void logged.push({ level, message: String(args.at(-1)) });
   const log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
   const { dial, dialled } = loopbackDial(network);
-  const identity = new CurrentIdentity(channel());
+  const identity = new CurrentIdentity(channel(), channel());
   const seen: Identity[] = [];
   identity.identity$.subscribe((next) => seen.push(next));
   let changes = 0;

@@ -1,0 +1,127 @@
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { RaftMemberStatus_Reachability as Reachability } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { Cleanup } from './cleanup.js';
+import { configFile } from './config-file.js';
+import { Daemon } from './daemon.js';
+import { defined, Swarm } from './swarm.js';
+import { until } from './until.js';
+
+export interface ManagerProcess {
+  readonly address: string;
+  readonly daemon: Daemon;
+  readonly swarm: Swarm;
+}
+
+/** Managers as processes on the loopback: one that founded the cluster, and others that joined by token. */
+export class ManagerGroup {
+  readonly managers: ManagerProcess[] = [];
+
+  private constructor(
+    private readonly cleanup: Cleanup,
+    private readonly config: string,
+  ) {}
+
+  /** `plugins`: configuration by plugin id, for all of them. */
+  static async start(
+    count: number,
+    cleanup: Cleanup,
+    plugins: Readonly<Record<string, object>> = {},
+  ): Promise<ManagerGroup> {
+    const group = new ManagerGroup(cleanup, configFile(cleanup, plugins));
+    await group.add();
+    while (group.managers.length < count) await group.add();
+    await group.complete();
+    return group;
+  }
+
+  /** Starts one more; it founds the cluster or joins it. */
+  async add(): Promise<ManagerProcess> {
+    const address = `127.0.0.1:${await freePort()}`;
+    const [first] = this.managers;
+    const join =
+      first === undefined
+        ? []
+        : ['--join-addr', first.address, '--join-token', await this.managerToken()];
+    const stateDir = path.join(this.cleanup.folder(), 'state');
+    const daemon = new Daemon(
+      {
+        stateDir,
+        executor: 'process',
+        remoteAddr: address,
+        args: ['--config', this.config, '--hostname', `manager-${this.managers.length}`, ...join],
+      },
+      this.cleanup,
+    );
+    await daemon.start();
+    const swarm = new Swarm(daemon.socket);
+    this.cleanup.add('control connection', () => swarm.close());
+    const manager = { address, daemon, swarm };
+    this.managers.push(manager);
+    await this.complete();
+    return manager;
+  }
+
+  /** Asks one after the other until one answers; a follower may not. */
+  async ask<T>(call: (swarm: Swarm) => Promise<T>): Promise<T> {
+    let refusal: unknown = new Error('no manager runs');
+    for (const { swarm, daemon } of this.managers) {
+      if (daemon.pid === 0) continue;
+      try {
+        return await call(swarm);
+      } catch (error) {
+        if (!isSwarmError(error)) throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  nodes(): Promise<readonly Node[]> {
+    return this.ask((swarm) => swarm.nodes());
+  }
+
+  async leader(): Promise<ManagerProcess> {
+    return await until('somebody leads', async () => {
+      const leader = (await this.nodes()).find(({ managerStatus }) => managerStatus?.leader);
+      return this.managers.find(({ address }) => address === leader?.managerStatus?.addr);
+    });
+  }
+
+  /** Every manager is a member that the leader reaches. */
+  async complete(deadlineMs = 60_000): Promise<void> {
+    await until(
+      `all ${this.managers.length} managers are reachable`,
+      async () => {
+        const reached = (await this.nodes()).filter(
+          ({ managerStatus }) => managerStatus?.reachability === Reachability.REACHABLE,
+        );
+        return reached.length === this.managers.length;
+      },
+      deadlineMs,
+    );
+  }
+
+  /** For a failure: what each said last. */
+  lastWords(): string {
+    return this.managers
+      .map(({ address, daemon }) => `--- ${address}\n${daemon.said().slice(-60).join('\n')}\n`)
+      .join('');
+  }
+
+  private async managerToken(): Promise<string> {
+    const cluster = await until('the cluster is there', () => this.ask((swarm) => swarm.cluster()));
+    return defined(cluster.rootCa?.joinTokens?.manager);
+  }
+}
+
+/** Of the loopback; somebody else could take it before it is used, and nobody here does. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
