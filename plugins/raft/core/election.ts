@@ -7,6 +7,7 @@
 import { EntryType, type Message, MessageType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { appendOwn } from './replicate.js';
 import { Feature } from './features.js';
+import type { Position } from './log.js';
 import { outcomeOf } from './quorum.js';
 import { HIGHEST, NOBODY, type RaftState } from './state.js';
 
@@ -18,8 +19,9 @@ const isTransfer = (message: Message): boolean =>
 
 /** `transfer`: the leader wants us to; we need not ask first. */
 export function campaign(state: RaftState, transfer = false): void {
-  if (!state.mayCampaign || state.role === 'leader' || hasUnappliedChange(state)) return;
-  if (state.term >= HIGHEST) return;
+  // Of a joint change also those that go: only they may have what is needed to leave it.
+  if (!state.isVoter || state.role === 'leader' || state.term >= HIGHEST) return;
+  if (state.log.incoming !== undefined || hasUnappliedChange(state)) return;
   if (!transfer && state.everyoneHas(Feature.preVote)) askFirst(state);
   else stand(state, transfer);
 }
@@ -67,7 +69,7 @@ export function handleVote(state: RaftState, message: Message): void {
     state.vote === message.from ||
     (state.vote === NOBODY && state.leader === NOBODY) ||
     (pre && message.term > state.term);
-  const granted = free && state.log.isUpToDate({ index: message.index, term: message.logTerm });
+  const granted = free && hasEnough(state, { index: message.index, term: message.logTerm });
   if (granted && !pre) {
     state.vote = message.from;
     state.electionElapsed = 0;
@@ -75,6 +77,16 @@ export function handleVote(state: RaftState, message: Message): void {
   // A yes is for the term that was asked about, a no tells of ours.
   const term = granted ? message.term : state.term;
   state.send({ type, to: message.from, term, reject: !granted });
+}
+
+/**
+ * A candidate needs a log as long as ours. Once we are removed nobody counts what we have beyond the
+ * commit index, and the others may need our vote to find out that they do not need it any more.
+ */
+function hasEnough({ log, removed }: RaftState, candidate: Position): boolean {
+  if (!removed) return log.isUpToDate(candidate);
+  const term = log.term(log.committed) ?? 0n;
+  return candidate.term > term || (candidate.term === term && candidate.index >= log.committed);
 }
 
 export function handleVoteResponse(state: RaftState, message: Message): void {

@@ -19,7 +19,7 @@ import { campaign } from './election.js';
 import { Feature, OUR_FEATURES } from './features.js';
 import type { Position } from './log.js';
 import { NOBODY, type RaftState, type Refusal } from './state.js';
-import { abdicate } from './transfer.js';
+import { abdicate, answerSummons } from './transfer.js';
 
 /** While another change is not applied yet, an empty entry is appended in its place, as etcd does. */
 export function proposeChange(state: RaftState, change: Change): Position | Refusal {
@@ -50,6 +50,7 @@ function refusalOf(state: RaftState, change: Change): Refusal | undefined {
 export function entryApplied(state: RaftState, change: Change | undefined, index: bigint): void {
   if (change !== undefined) applyChange(state, change, index);
   leaveJointChange(state);
+  answerSummons(state);
 }
 
 /** An automatic joint change is left as soon as that can be proposed. */
@@ -76,14 +77,19 @@ function applyChange(state: RaftState, change: Change, index: bigint): void {
 
 function leadOn(state: RaftState): void {
   if (!state.configuration.voters.includes(state.transferee)) state.transferee = NOBODY;
-  // SwarmKit's leader goes on until its manager stops; ours hands over.
-  if (!state.isVoter && state.everyoneHas(OUR_FEATURES)) {
-    abdicate(state);
-    return;
-  }
   // A smaller group may have a majority already; a new member wants to hear from us.
   commit(state);
   state.appendDue = true;
+  abdicateIfRemoved(state);
+}
+
+/**
+ * SwarmKit's leader goes on until its manager stops. Ours hands over, again and again until somebody
+ * took over: had it gone at once, nobody might know that it is not needed for a majority any more.
+ */
+export function abdicateIfRemoved(state: RaftState): void {
+  if (state.role !== 'leader' || state.isVoter || !state.everyoneHas(OUR_FEATURES)) return;
+  abdicate(state);
 }
 
 /** SwarmKit's followers stand for election at once. Among us the leader has named its heir. */

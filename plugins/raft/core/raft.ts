@@ -20,7 +20,7 @@ import { campaign, ownVoteSaved } from './election.js';
 import { OUR_FEATURES } from './features.js';
 import { broadcastHeartbeat, checkQuorum } from './heartbeat.js';
 import { type Position, RaftLog, type StoredLog } from './log.js';
-import { entryApplied, leaveJointChange, proposeChange } from './membership.js';
+import { abdicateIfRemoved, entryApplied, leaveJointChange, proposeChange } from './membership.js';
 import type { ProgressView } from './progress.js';
 import { askRead, flushReads, readsDue, repeatReads } from './read-index.js';
 import type { ReadAnswer } from './reads.js';
@@ -175,10 +175,9 @@ export class Raft {
     const beat = state.heartbeatElapsed >= heartbeatTicks;
     if (beat) state.heartbeatElapsed = 0;
     if (state.role !== 'leader') {
-      if (state.electionElapsed >= state.electionTimeout) {
-        state.electionElapsed = 0;
-        campaign(state);
-      } else if (beat) repeatReads(state);
+      // Who may not stand goes on counting: it has not heard the leader, and must not refuse its vote.
+      if (state.electionElapsed >= state.electionTimeout) campaign(state);
+      if (beat) repeatReads(state);
       return;
     }
     if (state.electionElapsed >= electionTicks) {
@@ -186,6 +185,7 @@ export class Raft {
       state.transferee = NOBODY;
       checkQuorum(state);
       leaveJointChange(state);
+      abdicateIfRemoved(state);
     }
     if (state.role === 'leader' && beat) broadcastHeartbeat(state);
   }
@@ -257,8 +257,11 @@ export class Raft {
 
   /** A snapshot is on disk; entries up to `upTo` are not needed any more. */
   compact(snapshot: Position, upTo: bigint): void {
-    this.state.log.compact(snapshot, upTo);
-    this.state.snapshotDue = false;
+    const { state } = this;
+    state.log.compact(snapshot, upTo);
+    if (!state.snapshotDue) return;
+    state.snapshotDue = false;
+    state.appendDue = state.role === 'leader';
   }
 
   /** The transport's report on a MsgSnap that it was given. */

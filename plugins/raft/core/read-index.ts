@@ -36,6 +36,11 @@ export function readsDue(state: RaftState): boolean {
 export function flushReads(state: RaftState): void {
   if (!readsDue(state)) return;
   const { reads } = state;
+  if (state.role !== 'leader' && !state.everyoneHas(Feature.readIndex)) {
+    // The group became a mixed one since.
+    reads.abandon(state.id);
+    return;
+  }
   const own = reads.asked;
   reads.asked = [];
   if (state.role !== 'leader') {
@@ -56,7 +61,7 @@ export function flushReads(state: RaftState): void {
 
 /** What the leader did not answer is asked again: the question or the answer may be lost. */
 export function repeatReads(state: RaftState): void {
-  if (state.leader === NOBODY) return;
+  if (state.leader === NOBODY || !state.everyoneHas(Feature.readIndex)) return;
   for (const [first] of state.reads.forwarded.values())
     if (first !== undefined) forward(state, first);
 }

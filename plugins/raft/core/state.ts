@@ -77,6 +77,10 @@ export class RaftState {
   transferee = NOBODY;
   readonly reads = new Reads();
   applied: bigint;
+  /** We applied our own removal. Ids never come back, so this is for good. */
+  removed = false;
+  /** The leader wants us to stand, and we may not before a change is applied. */
+  summoned = false;
   electionElapsed = 0;
   heartbeatElapsed = 0;
   electionTimeout = 0;
@@ -110,11 +114,6 @@ export class RaftState {
     return this.settings.id;
   }
 
-  /** Only a voter may campaign, and only one of the electorate that stays. */
-  get mayCampaign(): boolean {
-    return this.configuration.voters.includes(this.id) && this.log.incoming === undefined;
-  }
-
   get isVoter(): boolean {
     return isVoter(this.configuration, this.id);
   }
@@ -132,6 +131,7 @@ export class RaftState {
   configure(configuration: Configuration): void {
     this.configuration = configuration;
     const everybody = everyMember(configuration);
+    if (this.members.has(this.id) && !everybody.includes(this.id)) this.removed = true;
     for (const id of [...this.members.keys()]) if (!everybody.includes(id)) this.members.delete(id);
     for (const id of everybody) {
       if (this.members.has(id)) continue;
@@ -171,6 +171,7 @@ export class RaftState {
     this.votes.clear();
     this.pendingChange = 0n;
     this.transferee = NOBODY;
+    this.summoned = false;
     this.appendDue = false;
     this.snapshotDue = false;
     this.reads.abandon(this.id);

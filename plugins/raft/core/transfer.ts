@@ -28,21 +28,29 @@ export function handOver(state: RaftState, from: bigint, progress: Progress): bo
   return true;
 }
 
-/** A leader that is no member any more leaves to whom it can leave soonest, then follows. */
+/** To the voter that is furthest. */
 export function abdicate(state: RaftState): void {
-  let heir: bigint | undefined;
-  let match = 0n;
+  let heir = NOBODY;
+  let match = -1n;
   for (const id of state.configuration.voters) {
     const progress = state.members.get(id);
     if (progress === undefined || id === state.id || progress.match <= match) continue;
     heir = id;
     match = progress.match;
   }
-  if (heir !== undefined) state.send({ type: MessageType.MsgTimeoutNow, to: heir });
-  state.becomeFollower(state.term, NOBODY);
+  if (heir !== NOBODY) transferLeader(state, heir);
 }
 
 export function handleTimeoutNow(state: RaftState, message: Message): void {
-  if (state.role === 'follower' && state.leader === message.from) campaign(state, true);
-  else state.refuse('hand-over by one who does not lead');
+  if (state.role !== 'follower' || state.leader !== message.from) {
+    state.refuse('hand-over by one who does not lead');
+    return;
+  }
+  state.summoned = true;
+  answerSummons(state);
+}
+
+/** Again when an entry was applied: the change that removes the leader often comes just before. */
+export function answerSummons(state: RaftState): void {
+  if (state.summoned) campaign(state, true);
 }

@@ -5,12 +5,13 @@ import {
   ConfChangeType,
   ConfChangeV2,
   EntryType,
+  Message,
   MessageType,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { type Change, describeMembers } from '../core/change.js';
 import { OUR_FEATURES } from '../core/features.js';
-import { change, founded, Group } from './group.js';
+import { change, entry, founded, Group } from './group.js';
 
 const ours = (size: number): Group => Group.of(size, () => 0, OUR_FEATURES);
 
@@ -58,7 +59,10 @@ describe('what SwarmKit does not have', () => {
     group.tick(40);
     assert.ok(group.sent.some(({ type }) => type === MessageType.MsgPreVote));
     assert.notEqual(group.leader?.id, 1n);
-    assert.equal(group.leader?.running.readIndex(Buffer.from('q')), undefined);
+    assert.ok(group.leader);
+    group.read(group.leader);
+    group.settle();
+    assert.equal(group.reads, 1);
     propose(group, change(ConfChangeType.ConfChangeAddNode, 9n));
     assert.equal(group.leader?.running.allOurs, false);
   });
@@ -77,6 +81,97 @@ describe('what SwarmKit does not have', () => {
     group.member(3).crash();
     group.member(3).start();
     assert.ok(group.raft(3).allOurs);
+  });
+});
+
+describe('several readys at a time', () => {
+  it('go on sending while the own disk is slow, and count it only when it has written', () => {
+    const group = ours(3);
+    group.elect(1);
+    const leader = group.member(1);
+    leader.depth = 3;
+    group.passes = isolating(3);
+    const committed = leader.running.committed;
+    const others = (): void => {
+      for (const message of group.network.splice(0)) group.deliver(message);
+      group.member(2).pump();
+      for (const message of group.network.splice(0)) group.deliver(message);
+    };
+    group.propose('a');
+    leader.begin();
+    others();
+    group.propose('b');
+    assert.ok(leader.begin(), 'the second write begins before the first one is done');
+    others();
+    assert.equal(leader.running.committed, committed);
+    leader.finish();
+    assert.equal(leader.running.committed, committed + 1n);
+    leader.finish();
+    assert.equal(leader.running.committed, committed + 2n);
+  });
+
+  it('do not take an entry for written that came back under its name', () => {
+    const group = ours(3);
+    const member = group.member(3);
+    member.depth = 3;
+    const append = (from: bigint, term: bigint, terms: readonly number[], commit = 3n): void => {
+      const entries = terms.map((one, i) => entry(4 + i, one));
+      const head = { type: MessageType.MsgApp, to: 3n, index: 3n, logTerm: 1n };
+      member.running.step(Message.create({ ...head, from, term, entries, commit }));
+      assert.ok(member.begin());
+    };
+    append(1n, 2n, [2, 2]);
+    append(2n, 3n, [3]);
+    append(1n, 4n, [2, 2], 5n);
+    member.finish();
+    // On the disk now; but the second write is still to take it away.
+    assert.equal(member.running.status().stable, 3n);
+    assert.equal(member.tape.length, 3);
+    member.finish();
+    assert.equal(member.tape.length, 3);
+    member.pump();
+    assert.equal(member.running.status().stable, 5n);
+    assert.equal(member.tape.length, 5);
+  });
+});
+
+describe('proposals', () => {
+  it('are refused when too much waits for a majority, but never the first one', () => {
+    const group = ours(3);
+    group.maxUncommittedBytes = 10;
+    for (const id of [1, 2, 3]) {
+      group.member(id).crash();
+      group.member(id).start();
+    }
+    group.elect(1);
+    group.passes = () => false;
+    const { running } = group.member(1);
+    assert.equal(typeof running.propose(Buffer.alloc(50)), 'object');
+    assert.equal(running.propose(Buffer.alloc(1)), 'busy');
+    assert.equal(running.proposeAll([Buffer.alloc(1), Buffer.alloc(1)]), 'busy');
+    assert.equal(running.status().uncommittedBytes, 50);
+    group.passes = () => true;
+    group.tick(3);
+    assert.equal(running.status().uncommittedBytes, 0);
+    assert.deepEqual(running.proposeAll([Buffer.alloc(4), Buffer.alloc(6)]), {
+      index: 6n,
+      term: 2n,
+    });
+    assert.equal(running.propose(Buffer.alloc(1)), 'busy');
+  });
+
+  it('go to a member as far as its window of bytes allows', () => {
+    const group = ours(2);
+    group.elect(1);
+    group.passes = ({ from }) => from !== 2n;
+    for (let i = 0; i < 3; i++) {
+      group.propose('x'.repeat(600));
+      group.settle();
+    }
+    const view = group.raft(1).progress(2n);
+    assert.equal(view?.inflight, 2);
+    assert.equal(view?.inflightBytes, 1_200);
+    assert.equal(view?.paused, true);
   });
 });
 

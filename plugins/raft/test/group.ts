@@ -1,7 +1,7 @@
 /**
  * A Raft group in memory: cores with a disk each and a network between them, all under the test's
  * control. Writing takes as long as the test wants, so that a member can die with a write half way.
- * It keeps the books of what was applied anywhere, and throws when two members disagree.
+ * Its books throw as soon as something happened that Raft forbids.
  */
 import assert from 'node:assert/strict';
 import {
@@ -20,7 +20,9 @@ import { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
 import { encodeChange } from '../core/change.js';
 import { ORIGIN, type Position } from '../core/log.js';
 import { Raft, type Ready, type Write } from '../core/raft.js';
+import type { ReadAnswer } from '../core/reads.js';
 import { Roster } from '../core/roster.js';
+import { Books, hasOnDisk, LeaderWatch } from './books.js';
 
 export interface DiskImage {
   hardState: HardState;
@@ -44,13 +46,16 @@ export const entry = (index: number, term: number, data = `${index}/${term}`): E
   Entry.create({ Index: BigInt(index), Term: BigInt(term), Data: Buffer.from(data) });
 
 /** The log that every member of a new group begins with: one change a member, all committed. */
-export function founded(ids: readonly bigint[], features = 0): DiskImage {
+export function founded(
+  ids: readonly bigint[],
+  featuresOf: (id: bigint) => number = () => 0,
+): DiskImage {
   const entries = ids.map((id, i) =>
     Entry.create({
       Type: EntryType.EntryConfChange,
       Index: BigInt(i + 1),
       Term: 1n,
-      Data: encodeChange(change(ConfChangeType.ConfChangeAddNode, id, features)).data,
+      Data: encodeChange(change(ConfChangeType.ConfChangeAddNode, id, featuresOf(id))).data,
     }),
   );
   return {
@@ -72,8 +77,16 @@ interface SnapshotData {
 export class GroupMember {
   raft: Raft | undefined;
   tape: string[] = [];
+  /** Writes that may be on their way at a time. */
+  depth = 1;
+  /** Committed entries wait here until `applySome`, instead of being applied at once. */
+  lags = false;
+  readonly watch = new LeaderWatch();
+  /** The group was all ours at some time since the last ready. */
+  mayBeOurs = false;
   private roster = new Roster();
-  private writing: Ready | undefined;
+  private readonly writing: Ready[] = [];
+  private unapplied: Entry[] = [];
 
   constructor(
     private readonly group: Group,
@@ -84,6 +97,11 @@ export class GroupMember {
   get running(): Raft {
     assert.ok(this.raft, `member ${this.id} is down`);
     return this.raft;
+  }
+
+  /** Ids that were removed, as far as this member knows. */
+  get removed(): readonly bigint[] {
+    return this.roster.toSnapshot().removed;
   }
 
   start(): void {
@@ -105,7 +123,7 @@ export class GroupMember {
         maxAppendBytes: 64,
         maxInflight: 4,
         maxInflightBytes: 1_024,
-        maxUncommittedBytes: 1_024 * 1_024,
+        maxUncommittedBytes: this.group.maxUncommittedBytes,
         random: this.group.random,
       },
       {
@@ -122,25 +140,42 @@ export class GroupMember {
   /** What was not written is gone. */
   crash(): void {
     this.raft = undefined;
-    this.writing = undefined;
+    this.writing.length = 0;
+    this.unapplied = [];
+    this.watch.forget();
   }
 
-  /** Begins the next write, or finishes the one that was begun. False when there is nothing to do. */
+  /** Begins the next write, or finishes the oldest one that was begun. False when there is nothing to do. */
   work(): boolean {
-    if (this.raft === undefined) return false;
-    if (this.writing !== undefined) {
-      const { write, promises } = this.writing;
-      this.writing = undefined;
-      if (write !== undefined) this.write(write);
-      this.group.send(this, promises);
-      this.raft.advance();
-      return true;
-    }
-    if (!this.raft.hasReady) return false;
-    this.writing = this.raft.ready();
-    this.group.send(this, this.writing.messages);
-    for (const one of this.writing.committed) this.apply(one);
+    return this.writing.length < this.depth ? this.begin() || this.finish() : this.finish();
+  }
+
+  begin(): boolean {
+    const { raft } = this;
+    if (raft?.snapshotDue) this.compact(2);
+    if (raft === undefined || this.writing.length >= this.depth || !raft.hasReady) return false;
+    const ready = raft.ready();
+    this.mayBeOurs ||= raft.allOurs;
+    this.writing.push(ready);
+    this.group.send(this, ready.messages);
+    this.group.answered(this, ready.reads);
+    this.mayBeOurs = raft.allOurs;
+    this.unapplied.push(...ready.committed);
+    if (!this.lags) this.applySome(this.unapplied.length);
     return true;
+  }
+
+  finish(): boolean {
+    const ready = this.raft && this.writing.shift();
+    if (ready === undefined) return false;
+    if (ready.write !== undefined) this.write(ready.write);
+    this.group.send(this, ready.promises);
+    this.running.advance();
+    return true;
+  }
+
+  applySome(count: number): void {
+    for (const one of this.unapplied.splice(0, count)) this.apply(one);
   }
 
   pump(): void {
@@ -168,11 +203,15 @@ export class GroupMember {
     if (snapshot !== undefined) this.install(snapshot);
     const first = entries[0];
     if (first === undefined) return;
+    this.group.books.written(disk, entries);
     disk.entries = [...disk.entries.filter((one) => one.Index < first.Index), ...entries];
   }
 
   private install(snapshot: Snapshot): void {
     const { disk } = this;
+    const { index } = snapshot.metadata;
+    assert.ok(index > this.tape.length, `member ${this.id} goes back to ${index}`);
+    this.unapplied = [];
     disk.snapshot = snapshot.metadata;
     disk.confState = snapshot.metadata.confState;
     const { tape, membership } = JSON.parse(snapshot.data.toString()) as SnapshotData;
@@ -188,7 +227,8 @@ export class GroupMember {
     const index = Number(one.Index);
     assert.equal(this.tape.length, index - 1, `member ${this.id} applies ${index} out of order`);
     this.tape.push(`${one.Term}:${one.Data.toString('latin1')}`);
-    this.group.note(this, index, this.tape[index - 1] as string);
+    assert.ok(hasOnDisk(this.disk, one), `member ${this.id} applies ${index}, not on its disk`);
+    this.group.books.applied(this.id, this.running.term, index, this.tape[index - 1] as string);
     const made = this.running.applied(one);
     if (made !== undefined) this.roster.apply(made, this.running.confState);
   }
@@ -201,8 +241,16 @@ export class Group {
   passes: (message: Message) => boolean = () => true;
   /** Every message that was ever sent, for tests that look at them. */
   readonly sent: Message[] = [];
-  private readonly applied: string[] = [];
-  private readonly leaders = new Map<bigint, bigint>();
+  keepsSent = true;
+  readonly books = new Books();
+  onRead: (member: GroupMember, index: bigint | undefined) => void = () => {};
+  /** Reads that were answered with an index. */
+  reads = 0;
+  /** No member ever has anything that SwarmKit has not. */
+  swarmKitOnly = false;
+  maxUncommittedBytes = 1_024 * 1_024;
+  /** Encodes and decodes every message, as between real managers. */
+  overTheWire = true;
 
   constructor(readonly random: (below: number) => number) {}
 
@@ -210,7 +258,13 @@ export class Group {
   static of(size: number, random: (below: number) => number = () => 0, features = 0): Group {
     const group = new Group(random);
     const ids = Array.from({ length: size }, (_, i) => BigInt(i + 1));
-    for (const id of ids) group.add(id, founded(ids, features)).start();
+    for (const id of ids)
+      group
+        .add(
+          id,
+          founded(ids, () => features),
+        )
+        .start();
     return group;
   }
 
@@ -240,15 +294,24 @@ export class Group {
       .sort((a, b) => Number(b.running.term - a.running.term))[0];
   }
 
+  /** Everybody up whom the leader counts among the members. */
+  get insiders(): GroupMember[] {
+    const { leader } = this;
+    if (leader === undefined) return this.up;
+    return this.up.filter(({ id }) => leader.running.progress(id) !== undefined);
+  }
+
   send(from: GroupMember, messages: readonly Message[]): void {
     for (const message of messages) {
       const whole =
         message.type === MessageType.MsgSnap
           ? { ...message, snapshot: fill(from, message) }
           : message;
-      // Over the wire and back, as between real managers.
-      const copy = Message.decode(Buffer.from(Message.encode(whole).finish()));
-      this.sent.push(copy);
+      this.books.sent(from.disk, whole, from.mayBeOurs && !this.swarmKitOnly);
+      const copy = this.overTheWire
+        ? Message.decode(Buffer.from(Message.encode(whole).finish()))
+        : whole;
+      if (this.keepsSent) this.sent.push(copy);
       this.network.push(copy);
     }
   }
@@ -313,24 +376,37 @@ export class Group {
       this.tick();
       const { leader } = this;
       const last = leader?.running.lastIndex;
-      if (this.up.every(({ tape }) => BigInt(tape.length) === last)) return;
+      if (this.insiders.every(({ tape }) => BigInt(tape.length) === last)) return;
     }
-    assert.fail(`no agreement after ${limitTicks} ticks`);
+    const pictures = this.up.map((member) => {
+      const { role, term, leader, lastIndex, committed, applied, confState } =
+        member.running.status();
+      const { voters, votersOutgoing, learners } = confState;
+      const group = [voters, votersOutgoing, learners].map((ids) => ids.join()).join(' | ');
+      return `${member.id}: ${role} of ${leader} in ${term}, ${applied}/${committed}/${lastIndex}, ${group}`;
+    });
+    assert.fail(`no agreement after ${limitTicks} ticks:\n${pictures.join('\n')}`);
   }
 
-  /** State machine safety: what was applied at an index anywhere is what is applied there everywhere. */
-  note(member: GroupMember, index: number, what: string): void {
-    this.applied[index] ??= what;
-    assert.equal(what, this.applied[index], `member ${member.id} applies another entry ${index}`);
+  /** Asks for a read at `member`. Its answer is checked against what was applied anywhere by now. */
+  read(member: GroupMember): void {
+    const context = this.books.asks();
+    if (member.running.readIndex(context) !== undefined) this.books.answered(context, undefined);
   }
 
-  /** Election safety: at most one leader a term. */
+  answered(member: GroupMember, answers: readonly ReadAnswer[]): void {
+    for (const { context, index } of answers) {
+      if (index !== undefined) this.reads++;
+      this.onRead(member, index);
+      this.books.answered(context, index, member.id);
+    }
+  }
+
   checkLeaders(): void {
-    for (const { id, running } of this.up) {
-      if (running.role !== 'leader') continue;
-      const other = this.leaders.get(running.term);
-      assert.ok(other === undefined || other === id, `two leaders in term ${running.term}`);
-      this.leaders.set(running.term, id);
+    for (const member of this.up) {
+      this.books.leads(member.id, member.running);
+      member.mayBeOurs ||= member.running.allOurs;
+      member.watch.check(member.running, (id) => this.members.get(id)?.disk);
     }
   }
 }
