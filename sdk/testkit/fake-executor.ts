@@ -3,7 +3,7 @@
  * the whole runtime gone. `FakeRuntime` is the machine and outlives agents; `FakeExecutor` is one agent
  * life on it. Time is the given clock's alone. For tests and simulation.
  */
-import { type Observable, Subject } from 'rxjs';
+import { Observable, Subject } from 'rxjs';
 import type { Executor, ExecutorEvent, Exit, TaskController } from '../contracts/executor.js';
 import { type Clock, delay } from '../plugin/env.js';
 import { invariant, SwarmError } from '../plugin/errors.js';
@@ -119,13 +119,18 @@ export class FakeExecutor implements Executor {
     resources: { nanoCpus: 4_000_000_000n, memoryBytes: 8n << 30n },
     engine: { engineVersion: 'fake' },
   });
+  private readonly clock: Clock;
   private crashed = false;
 
+  /** `changes$` and `clock`: how news of the runtime reach this life, and the time it goes by. */
   constructor(
     readonly runtime: FakeRuntime,
     readonly id = 'fake',
+    changes$: Observable<ExecutorEvent> = runtime.changes,
+    clock: Clock = runtime.clock,
   ) {
-    this.events$ = runtime.changes.asObservable();
+    this.events$ = new Observable((reader) => changes$.subscribe(reader));
+    this.clock = clock;
   }
 
   /** The agent's process dies: no verb of this life ever answers, or does anything, again. */
@@ -145,7 +150,8 @@ export class FakeExecutor implements Executor {
   controller(task: Task): TaskController {
     if (!this.accepts(task))
       throw new SwarmError('invalid-argument', 'FAKE_RUNTIME', 'exec: unsupported runtime');
-    return new FakeController(task, this.runtime, () => this.alive());
+    const { runtime, events$, clock } = this;
+    return new FakeController(task, runtime, events$, clock, () => this.alive());
   }
 
   async existing(nodeId?: string): Promise<readonly string[]> {
@@ -176,6 +182,8 @@ class FakeController implements TaskController {
   constructor(
     private task: Task,
     private readonly runtime: FakeRuntime,
+    private readonly changes$: Observable<ExecutorEvent>,
+    private readonly clock: Clock,
     private readonly alive: () => Promise<void>,
   ) {}
 
@@ -302,7 +310,7 @@ class FakeController implements TaskController {
   }
 
   private async takes(ms: number | undefined, signal: AbortSignal): Promise<void> {
-    if (ms !== undefined && ms > 0) await delay(this.runtime.clock, ms, signal);
+    if (ms !== undefined && ms > 0) await delay(this.clock, ms, signal);
     signal.throwIfAborted();
     await this.alive();
   }
@@ -318,7 +326,7 @@ class FakeController implements TaskController {
         done();
         reject(signal.reason);
       };
-      const subscription = this.runtime.changes.subscribe(() => {
+      const subscription = this.changes$.subscribe(() => {
         done();
         resolve();
       });

@@ -29,6 +29,9 @@ export class MemoryDisk {
   private readonly platters = new Map<string, SortedPairs>();
   private session: Session | undefined;
 
+  /** `later`: when a batch reaches the platter. Default: with the next turn of the event loop. */
+  constructor(readonly later: (write: () => void) => void = (write) => void setImmediate(write)) {}
+
   /** A storage on what is there. The one before must have been stopped or crashed. */
   start(): Storage {
     if (this.session?.alive) throw locked('this disk already has a running storage: stop it first');
@@ -60,12 +63,18 @@ export class MemoryDisk {
    * The machine loses power: of the batches that were not yet acknowledged the first `survivors` of
    * each space reached the disk all the same, the rest is lost. None of them ever settles.
    */
-  crash(survivors = 0): void {
-    const session = this.session;
-    if (session === undefined) return;
+  crash(survivors = 0): { readonly survived: number; readonly lost: number } {
+    const { session } = this;
+    const count = { survived: 0, lost: 0 };
+    if (session === undefined) return count;
     session.alive = false;
-    for (const space of session.open.values()) space.crash(survivors);
+    for (const space of session.open.values()) {
+      const waiting = space.crash(survivors);
+      count.survived += Math.min(waiting, survivors);
+      count.lost += Math.max(0, waiting - survivors);
+    }
     session.open.clear();
+    return count;
   }
 
   /** From now on batches wait, neither written nor refused, until `release`. */
@@ -107,6 +116,7 @@ class MemorySpace implements Space {
   private waiting: Write[] = [];
   private flushing = false;
   private closing: Promise<void> | undefined;
+  private idle: (() => void) | undefined;
 
   constructor(
     private readonly name: string,
@@ -147,7 +157,7 @@ class MemorySpace implements Space {
   flush(): void {
     if (this.flushing || this.disk.holding || this.waiting.length === 0) return;
     this.flushing = true;
-    setImmediate(() => {
+    this.disk.later(() => {
       this.flushing = false;
       if (this.disk.holding || this.state === 'crashed') return;
       const writes = this.waiting;
@@ -161,18 +171,27 @@ class MemorySpace implements Space {
         this.platter.apply(write.operations);
         write.resolve();
       }
+      // What came while it was being written begins now.
+      if (this.waiting.length > 0) this.flush();
+      else this.idle?.();
     });
   }
 
-  crash(survivors: number): void {
+  /** Answers how many batches were on their way. */
+  crash(survivors: number): number {
+    const { waiting } = this;
     this.state = 'crashed';
-    for (const write of this.waiting.slice(0, survivors)) this.platter.apply(write.operations);
+    for (const write of waiting.slice(0, survivors)) this.platter.apply(write.operations);
     this.waiting = [];
+    return waiting.length;
   }
 
   private async finish(): Promise<void> {
     this.state = 'closed';
-    while (this.waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    if (this.waiting.length > 0)
+      await new Promise<void>((resolve) => {
+        this.idle = resolve;
+      });
     this.released();
   }
 
