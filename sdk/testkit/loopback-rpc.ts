@@ -331,7 +331,7 @@ const exposureOf = (address: string): Exposure =>
   address.startsWith('unix:') ? 'control' : 'remote';
 
 /** Who serves Raft says so, as behind a real listener. */
-const health = (isMounted: (service: string) => boolean): MountedService => ({
+export const health = (isMounted: (service: string) => boolean): MountedService => ({
   definition: HealthService,
   expose: ['control', 'remote'],
   handlers: {
@@ -347,11 +347,16 @@ const health = (isMounted: (service: string) => boolean): MountedService => ({
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: as in the contract.
-type AnyMethod = MethodDefinition<any, any>;
+export type AnyMethod = MethodDefinition<any, any>;
 type Send = (message: Uint8Array) => Promise<void>;
-type Answers = (requests: AsyncIterable<Uint8Array>, call: Call, send: Send) => Promise<void>;
+/** A call's server side, its messages as bytes. */
+export type Answers = (
+  requests: AsyncIterable<Uint8Array>,
+  call: Call,
+  send: Send,
+) => Promise<void>;
 
-function answersOf(method: AnyMethod, handler: Handler): Answers {
+export function answersOf(method: AnyMethod, handler: Handler): Answers {
   const decode = (bytes: Uint8Array): unknown => {
     if (bytes.length > maxRequestBytes)
       throw new SwarmError('resource-exhausted', 'RPC_TOO_LARGE', 'the message is over 4 MiB');

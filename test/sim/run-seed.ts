@@ -51,7 +51,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedReport> {
     agents: 1 + dice.int(3),
     managersRunTasks: dice.int(2) === 0,
     raft: {
-      tickMs: 100,
+      timing: 'fast',
       snapshotInterval: 10 + dice.int(40),
       keepEntries: dice.int(10),
     },

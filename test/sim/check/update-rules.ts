@@ -26,8 +26,10 @@ export class UpdateRules implements Rule {
   updates = 0;
   rollbacks = 0;
   pauses = 0;
-  /** Tasks that an update made in place of one that was out of date, by service. */
-  private readonly tries = new Map<string, Set<string>>();
+  /** Tasks that an update made in place of one that was out of date, and the entry, by service. */
+  private readonly tries = new Map<string, Map<string, bigint>>();
+  /** The entry with which a service was last changed by a user, or began to go back. */
+  private readonly beganAt = new Map<string, bigint>();
 
   constructor(private readonly verdict: Verdict) {}
 
@@ -35,7 +37,7 @@ export class UpdateRules implements Rule {
     const fresh = new Map<string, Task[]>();
     const before = new Map<string, Task>();
     for (const change of commit.changes) {
-      if (change.kind === 'service') this.note(change.object, change.old);
+      if (change.kind === 'service') this.note(change.object, change.old, commit.index);
       if (change.kind !== 'task') continue;
       const { object, old, action } = change;
       if (old !== undefined) before.set(object.id, old);
@@ -49,8 +51,11 @@ export class UpdateRules implements Rule {
     }
   }
 
-  private note(service: Service, old: Service | undefined): void {
+  private note(service: Service, old: Service | undefined, index: bigint): void {
     const state = service.updateStatus?.state;
+    const isNew = service.specVersion?.index !== old?.specVersion?.index;
+    const turnsBack = state === ROLLBACK_STARTED && old?.updateStatus?.state !== ROLLBACK_STARTED;
+    if (isNew || turnsBack) this.beganAt.set(service.id, index);
     if (state === old?.updateStatus?.state) return;
     if (state === UPDATING) this.updates++;
     if (state === ROLLBACK_STARTED) this.rollbacks++;
@@ -59,7 +64,7 @@ export class UpdateRules implements Rule {
 
   /** New tasks of a service: those that replace a task that is out of date are tries of its update. */
   private made(service: Service, tasks: readonly Task[], commit: Commit, oracle: Oracle): void {
-    const tries = this.tries.get(service.id) ?? new Set<string>();
+    const tries = this.tries.get(service.id) ?? new Map<string, bigint>();
     this.tries.set(service.id, tries);
     const wanted = new Map<string, Task>();
     for (const change of commit.changes)
@@ -85,7 +90,7 @@ export class UpdateRules implements Rule {
         );
       });
       if (!runs) continue;
-      tries.add(task.id);
+      tries.set(task.id, commit.index);
       added++;
     }
     if (added === 0) return;
@@ -97,7 +102,7 @@ export class UpdateRules implements Rule {
         task.desiredState <= TaskState.RUNNING &&
         observedState(task) < TaskState.RUNNING &&
         // A rollback finds tries of the update before last, and is not to blame for them.
-        task.specVersion?.index === service.specVersion?.index,
+        (tries.get(task.id) ?? 0n) >= (this.beganAt.get(service.id) ?? 0n),
     );
     this.verdict.holds(
       underWay.length <= policy.parallelism,
@@ -111,7 +116,7 @@ export class UpdateRules implements Rule {
   /** Failures that were known before this entry must have stopped it already. */
   private ratio(
     service: Service,
-    tries: ReadonlySet<string>,
+    tries: ReadonlyMap<string, bigint>,
     fresh: readonly Task[],
     policy: Policy,
     oracle: Oracle,

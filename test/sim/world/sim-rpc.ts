@@ -3,21 +3,30 @@
  * encoded and decoded, errors travel as kind and text alone, as over the wire.
  */
 import type { MethodDefinition } from '@grpc/grpc-js';
+import type { Authorizer } from '@swarmkit/sdk/contracts/authorizer';
 import type {
   Call,
   CallOptions,
   Endpoint,
   Exposure,
-  Handler,
   MountedService,
   Peer,
   RpcClient,
   RpcConnection,
   RpcServer,
+  StandIn,
   Unmount,
 } from '@swarmkit/sdk/contracts/rpc';
+import { callerOf } from '@swarmkit/sdk/model/forwarded-call';
 import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError, type Kind, messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import {
+  type Answers,
+  type AnyMethod,
+  answersOf,
+  health,
+} from '@swarmkit/sdk/testkit/loopback-rpc';
+import { rolesOf } from '@swarmkit/sdk/wire/method-roles';
 import { type Life, never } from '../engine/life.js';
 import type { Network, Wire } from './network.js';
 
@@ -57,14 +66,18 @@ export class Exchange {
 }
 
 export class SimServer implements RpcServer {
+  readonly guards = new Set<Authorizer>();
   private readonly mounts = new Map<string, MountedService>();
+  private readonly standIns = new Map<string, StandIn>();
   private readonly absences = new Map<string, Error>();
   private readonly calls = new Set<ServerCall>();
 
   constructor(
     readonly at: HostPort,
     private readonly addresses: readonly string[],
-  ) {}
+  ) {
+    this.mount(health((service) => this.mounts.has(service)));
+  }
 
   mount(service: MountedService): Unmount {
     const name = serviceName(Object.values(service.definition)[0]?.path ?? '');
@@ -73,16 +86,26 @@ export class SimServer implements RpcServer {
       if (this.mounts.get(name) !== service) return;
       this.mounts.delete(name);
       if (afterwards !== undefined) this.absences.set(name, afterwards);
-      for (const call of [...this.calls])
-        if (serviceName(call.path) === name) call.abort(unavailable(`${name} is stopped`));
+      this.endCalls(name);
+    };
+  }
+
+  guard(authorizer: Authorizer): () => void {
+    this.guards.add(authorizer);
+    return () => this.guards.delete(authorizer);
+  }
+
+  mountStandIn(standIn: StandIn): Unmount {
+    const name = serviceName(Object.values(standIn.definition)[0]?.path ?? '');
+    this.standIns.set(name, standIn);
+    return () => {
+      this.standIns.delete(name);
+      this.endCalls(name);
     };
   }
 
   endpoints(): readonly Endpoint[] {
-    return this.addresses.map((address) => ({
-      exposure: address.startsWith('unix:') ? 'control' : 'remote',
-      address,
-    }));
+    return this.addresses.map((address) => ({ exposure: exposureOf(address), address }));
   }
 
   track(call: ServerCall): () => void {
@@ -90,21 +113,38 @@ export class SimServer implements RpcServer {
     return () => this.calls.delete(call);
   }
 
-  find(path: string, exposure: Exposure): { handler: Handler; method: AnyMethod } {
+  /** What answers a call, in bytes. */
+  answers(method: AnyMethod, exposure: Exposure): Answers {
+    const name = serviceName(method.path);
+    const standIn = this.standIns.get(name);
+    const isMounted = (): boolean => this.mounts.get(name)?.expose.includes(exposure) === true;
+    if (!standIn?.expose.includes(exposure) || (standIn.defers() && isMounted()))
+      return this.mounted(method.path, exposure);
+    return async (requests, call, send) => {
+      const forward = await standIn.route(call, { method, isMounted });
+      if (forward !== undefined) await forward(requests, send);
+      else await this.mounted(method.path, exposure)(requests, call, send);
+    };
+  }
+
+  private mounted(path: string, exposure: Exposure): Answers {
     const name = serviceName(path);
     const service = this.mounts.get(name);
     if (service === undefined || !service.expose.includes(exposure))
       throw this.absences.get(name) ?? unimplemented(`${name} is not served here`);
-    const found = Object.entries(service.definition).find(([, one]) => one.path === path);
-    const handler = found === undefined ? undefined : service.handlers[found[0]];
-    if (found === undefined || handler === undefined)
+    const [key, method] =
+      Object.entries(service.definition).find(([, one]) => one.path === path) ?? [];
+    const handler = key === undefined ? undefined : service.handlers[key];
+    if (handler === undefined || method === undefined)
       throw unimplemented(`${path} is not implemented`);
-    return { handler, method: found[1] as AnyMethod };
+    return answersOf(method, handler);
+  }
+
+  private endCalls(name: string): void {
+    for (const call of [...this.calls])
+      if (serviceName(call.path) === name) call.abort(unavailable(`${name} is stopped`));
   }
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: the definition of each method checks its messages.
-type AnyMethod = MethodDefinition<any, any>;
 
 interface Failure {
   readonly kind: Kind;
@@ -236,7 +276,7 @@ class ClientCall {
       );
       return;
     }
-    const exposure = address.startsWith('unix:') ? 'control' : 'remote';
+    const exposure = exposureOf(address);
     const peer = exposure === 'control' ? { ...found.at.peer, address: '' } : from.peer;
     const server = new ServerCall(found, method, exposure, peer, options, this);
     this.server = server;
@@ -294,14 +334,16 @@ class ClientCall {
     this.wake();
   }
 
+  /** An answer that never came counts as an empty message; how the call ends is part of the answer. */
   async single(): Promise<unknown> {
     const first = await this.answers.next();
-    if (first.done) throw new SwarmError('internal', 'RPC_REMOTE', 'no answer');
+    if (first.done) return this.method.responseDeserialize(Buffer.alloc(0));
+    await this.answers.next();
     return first.value;
   }
 
-  arrived(bytes: Buffer): void {
-    this.answers.push(this.method.responseDeserialize(bytes));
+  arrived(bytes: Uint8Array): void {
+    this.answers.push(this.method.responseDeserialize(bytes as Buffer));
   }
 
   ended(failure?: Failure): void {
@@ -347,7 +389,7 @@ class ClientCall {
 /** The server's half of a call. */
 class ServerCall {
   wire: Wire | undefined;
-  readonly requests: MessageQueue<unknown>;
+  readonly requests: MessageQueue<Uint8Array>;
   private readonly gonePeer = new AbortController();
   private over = false;
   private room = WINDOW;
@@ -380,20 +422,17 @@ class ServerCall {
     void this.serve();
   }
 
-  request(bytes: Buffer): void {
-    if (!this.over) this.requests.push(this.method.requestDeserialize(bytes));
+  request(bytes: Uint8Array): void {
+    if (!this.over) this.requests.push(bytes);
   }
 
   /** The same request once more, as if by another call whose answer nobody hears. */
-  again(bytes: Buffer): void {
-    try {
-      const { handler } = this.server.find(this.path, this.exposure);
-      if (!('unary' in handler)) return;
-      const answer = handler.unary(this.method.requestDeserialize(bytes), this.call());
-      Promise.resolve(answer).catch(() => undefined);
-    } catch {
-      // Not served any more.
-    }
+  again(bytes: Uint8Array): void {
+    const work = async (): Promise<void> => {
+      const call = this.call();
+      await this.server.answers(this.method, this.exposure)(single(bytes), call, async () => {});
+    };
+    work().catch(() => undefined);
   }
 
   /** The caller is gone. */
@@ -419,19 +458,10 @@ class ServerCall {
 
   private async serve(): Promise<void> {
     try {
-      const { handler, method } = this.server.find(this.path, this.exposure);
       const call = this.call();
-      if ('unary' in handler) {
-        const request = await this.requests.next();
-        if (request.done) return;
-        this.answer(method, await handler.unary(request.value, call));
-      } else if ('serverStream' in handler) {
-        const request = await this.requests.next();
-        if (request.done) return;
-        await handler.serverStream(request.value, call, (message) => this.stream(method, message));
-      } else if ('clientStream' in handler)
-        this.answer(method, await handler.clientStream(this.requests, call));
-      else await handler.bidi(this.requests, call, (message) => this.stream(method, message));
+      for (const guard of this.server.guards) guard.authorize(call);
+      const answers = this.server.answers(this.method, this.exposure);
+      await answers(this.requests, call, (message) => this.stream(message));
       this.done();
     } catch (error) {
       this.fail(error);
@@ -439,24 +469,19 @@ class ServerCall {
   }
 
   private call(): Call {
-    return {
-      path: this.path,
-      exposure: this.exposure,
-      peer: this.peer,
-      signal: this.gonePeer.signal,
-      metadata: new Map(Object.entries(this.options.metadata ?? {})),
-    };
+    const { path, exposure, peer: direct } = this;
+    const metadata = new Map(Object.entries(this.options.metadata ?? {}));
+    const header = (key: string) => (metadata.has(key) ? [metadata.get(key) as string] : []);
+    const isOpen = rolesOf(path) === 'insecure';
+    const peer =
+      exposure === 'control' ? direct : callerOf(direct, header, direct.clusterId, isOpen);
+    return { path, exposure, peer, signal: this.gonePeer.signal, metadata };
   }
 
-  private answer(method: AnyMethod, message: unknown): void {
-    const bytes = method.responseSerialize(message);
-    this.send('answer', () => this.client.arrived(bytes));
-  }
-
-  private async stream(method: AnyMethod, message: unknown): Promise<void> {
+  private async stream(message: Uint8Array): Promise<void> {
     if (this.over) throw cancelled(this.path);
     this.room--;
-    this.answer(method, message);
+    this.send('answer', () => this.client.arrived(message));
     if (this.room <= 0)
       await new Promise<void>((resolve) => {
         this.waiting.push(resolve);
@@ -543,6 +568,13 @@ class MessageQueue<T> implements AsyncIterable<T>, AsyncIterator<T> {
 /** `unix:/manager-1` and `manager-1:4242` are both on `manager-1`. */
 const hostOf = (address: string): string =>
   address.startsWith('unix:/') ? address.slice(6) : (address.split(':')[0] ?? '');
+
+async function* single<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}
+
+const exposureOf = (address: string): Exposure =>
+  address.startsWith('unix:') ? 'control' : 'remote';
 
 const serviceName = (path: string): string => path.split('/')[1] ?? '';
 
