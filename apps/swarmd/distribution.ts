@@ -3,6 +3,7 @@ import agent from '@swarmkit/plugin-agent/plugin';
 import allocator from '@swarmkit/plugin-allocator/plugin';
 import autolock from '@swarmkit/plugin-autolock/plugin';
 import ca from '@swarmkit/plugin-ca/plugin';
+import caExternal from '@swarmkit/plugin-ca-external/plugin';
 import caServer from '@swarmkit/plugin-ca-server/plugin';
 import cluster from '@swarmkit/plugin-cluster/plugin';
 import controlApi from '@swarmkit/plugin-control-api/plugin';
@@ -34,6 +35,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     raft,
     store,
     removedNodes,
+    caExternal,
     leaderProxy,
     autolock,
     controlApi,

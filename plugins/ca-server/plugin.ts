@@ -1,4 +1,5 @@
 import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
+import { ExternalAuthority } from '@swarmkit/sdk/contracts/external-authority';
 import { RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { Store, type Writer } from '@swarmkit/sdk/contracts/store';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
@@ -24,6 +25,7 @@ export const caServer = definePlugin({
   version: '0.1.0',
   scope: 'leader',
   requires: [Store, RpcServer, CertificateAuthority],
+  optional: [ExternalAuthority],
   policy: 'restart',
 
   start(ctx) {
@@ -32,7 +34,7 @@ export const caServer = definePlugin({
     const rpc = ctx.get(RpcServer);
     const polls = new CertificatePolls(() => store.view());
     const authority = ctx.get(CertificateAuthority);
-    const signer = new Signer(authority);
+    const signer = new Signer(authority, ctx.maybe(ExternalAuthority));
     const signing = new SigningLoop({ store, writer, signer, env, log, signal });
     const rotation = new RotationLoop({ store, writer, authority, env, log, signal });
     ctx.consume('store.commits', store.commits$, (commit) => {

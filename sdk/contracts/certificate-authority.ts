@@ -20,6 +20,8 @@ export interface CertificateAuthority {
   inspectRoot(certificatesPem: string, keyPem?: string): RootFacts;
   /** `certificatePem` with its subject, key and validity, signed by `by`: PEM of one certificate. */
   crossSign(by: SigningRoot, certificatePem: string): string;
+  /** The same asked of somebody else: what to send them. */
+  crossSigningRequest(root: SigningRoot): CrossSigningRequest;
   /** What follows from a root bundle: its digest, and two new tokens that name it. */
   tokensFor(certificatesPem: string, fips: boolean): RootTokens;
 }
@@ -35,6 +37,15 @@ export interface RootFacts {
   readonly subject: Uint8Array;
   /** DER SubjectPublicKeyInfo, as nodes report their issuer's. */
   readonly publicKey: Uint8Array;
+}
+
+export interface CrossSigningRequest {
+  /** With the new root's subject, signed by its key. */
+  readonly csrPem: string;
+  /** Parts of the new root's subject by their short names: CN, O, OU, C, ST, L. */
+  readonly subject: Readonly<Record<string, string>>;
+  /** The new root's basicConstraints, DER. */
+  readonly constraints: { readonly critical: boolean; readonly value: Uint8Array };
 }
 
 export interface RootTokens {

@@ -6,6 +6,10 @@ import {
   type SigningRoot,
   type SignRequest,
 } from '@swarmkit/sdk/contracts/certificate-authority';
+import {
+  type ExternalAuthorities,
+  ExternalAuthority,
+} from '@swarmkit/sdk/contracts/external-authority';
 import { type Peer, RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { Store } from '@swarmkit/sdk/contracts/store';
 import { isSwarmError, type Kind, SwarmError } from '@swarmkit/sdk/plugin/errors';
@@ -47,6 +51,23 @@ export class FakeAuthority {
   }
 }
 
+/** Signs at every address but those that are down. */
+export class FakeExternal implements ExternalAuthority {
+  readonly asked: ExternalAuthorities[] = [];
+  isDown = false;
+  async sign(asked: ExternalAuthorities, { nodeId }: SignRequest): Promise<string> {
+    this.asked.push(asked);
+    if (this.isDown) throw new SwarmError('unavailable', 'EXTCA_UNAVAILABLE', 'nobody answers');
+    return `${nodeId} by ${asked.urls.join(' ')}`;
+  }
+  crossSign(): Promise<string> {
+    return Promise.reject(new Error('nobody asks the signing loop for that'));
+  }
+  isReachable(): Promise<boolean> {
+    return Promise.resolve(!this.isDown);
+  }
+}
+
 export class Rig {
   readonly env = new VirtualEnv('ca-server');
   readonly clock = this.env.clock;
@@ -54,6 +75,7 @@ export class Rig {
   readonly network = new LoopbackNetwork(this.clock);
   readonly server = this.network.server('unix:/leader', '10.0.0.1:4242');
   readonly authority = new FakeAuthority();
+  readonly external = new FakeExternal();
   readonly faults: unknown[] = [];
   readonly logged: string[] = [];
   private stopping = new AbortController();
@@ -78,6 +100,7 @@ export class Rig {
       [Store.id, this.store],
       [RpcServer.id, this.server],
       [CertificateAuthority.id, this.authority],
+      [ExternalAuthority.id, this.external],
     ]);
     this.stopping = new AbortController();
     const log = (_fields: unknown, message: string) => void this.logged.push(message);

@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type {
   CertificateAuthority,
+  CrossSigningRequest,
   RootFacts,
   RootMaterial,
   RootTokens,
@@ -14,6 +15,8 @@ import { joinToken, SECRET_BYTES } from '../core/join-token.js';
 import { readPem, writePem } from './pem.js';
 import {
   checkAuthority,
+  constraintsOf,
+  createCsr,
   crossSign,
   generateKey,
   issueCertificate,
@@ -96,6 +99,22 @@ export class Authority implements CertificateAuthority {
     return orBadRoot(() =>
       writePem('CERTIFICATE', crossSign(new X509Certificate(certificatePem), parsed(by))),
     );
+  }
+
+  crossSigningRequest(root: SigningRoot): CrossSigningRequest {
+    return orBadRoot(() => {
+      const { certificate, key } = parsed(root);
+      const { subject } = certificate.toLegacyObject();
+      return {
+        csrPem: createCsr({ publicKey: certificate.publicKey, privateKey: key }, certificate),
+        subject: Object.fromEntries(
+          Object.entries(subject).filter(
+            (part): part is [string, string] => typeof part[1] === 'string',
+          ),
+        ),
+        constraints: constraintsOf(certificate),
+      };
+    });
   }
 
   // A promise, as the contract has it: other authorities ask an outside signer.

@@ -98,11 +98,17 @@ export function issueCertificate(
   return signed(body, issuer.key);
 }
 
-/** What a node sends to be signed: an empty subject and no extensions, as the CA sets both. */
-export function createCsr(key: { publicKey: KeyObject; privateKey: KeyObject }): string {
+/**
+ * What a node sends to be signed: an empty subject and no extensions, as the CA sets both. `of`: the
+ * certificate whose subject it has instead.
+ */
+export function createCsr(
+  key: { readonly publicKey: KeyObject; readonly privateKey: KeyObject },
+  of?: X509Certificate,
+): string {
   const body = sequence(
     integer(Uint8Array.of(0)),
-    sequence(),
+    of === undefined ? sequence() : subjectOf(of),
     decode(spkiOf(key.publicKey)),
     tagged(0, []),
   );
@@ -280,6 +286,20 @@ const keyIdOf = (spki: Buffer): Buffer =>
   createHash('sha1')
     .update(bitsOf(itemOf(decode(spki), 1)))
     .digest();
+
+/** The basicConstraints of a CA, as they stand there. */
+export function constraintsOf(certificate: X509Certificate): {
+  readonly critical: boolean;
+  readonly value: Buffer;
+} {
+  const found = extensionsIn(certificate).find(
+    (it) => oidOf(itemOf(it, 0)) === OID.basicConstraints,
+  );
+  const value = found && itemsOf(found).at(-1);
+  if (found === undefined || value === undefined)
+    throw new Error('is not that of a certificate authority');
+  return { critical: itemsOf(found).length === 3, value: bytesOf(value) };
+}
 
 /** Behind the seven parts that every certificate has there may be two that nobody uses any more. */
 function extensionsIn(certificate: X509Certificate): readonly Asn1[] {

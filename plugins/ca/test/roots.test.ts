@@ -139,6 +139,23 @@ test('a cross-signed root leads from the old root to leaves of the new one', (t)
   }
 });
 
+test('the request to sign a root across proves its key and says its name', (t) => {
+  const dir = folder(t);
+  const root = rootOf(dir, 'asked', keys.p384);
+  const { csrPem, subject, constraints } = authority().crossSigningRequest(root);
+  const csr = new x509.Pkcs10CertificateRequest(csrPem);
+  const certificate = new x509.X509Certificate(root.certificatePem);
+  assert.deepEqual(csr.subjectName.toArrayBuffer(), certificate.subjectName.toArrayBuffer());
+  assert.deepEqual(csr.publicKey.rawData, certificate.publicKey.rawData);
+  assert.deepEqual(subject, { C: 'CH', O: 'Acme AG', OU: 'Plattform', CN: 'asked' });
+  assert.deepEqual(
+    [constraints.critical, Buffer.from(constraints.value).toString('hex')],
+    [true, '30030101ff'],
+  );
+  writeFileSync(join(dir, 'csr'), csrPem);
+  openssl('req', '-in', join(dir, 'csr'), '-verify', '-noout');
+});
+
 test('one form for the same bundle, whatever stands around the blocks', (t) => {
   const dir = folder(t);
   const { certificatePem, keyPem } = rootOf(dir, 'plain', keys.p256);
