@@ -1,4 +1,5 @@
 import { Consensus, type Leadership, type Member } from '@swarmkit/sdk/contracts/consensus';
+import { DataKeys } from '@swarmkit/sdk/contracts/data-keys';
 import { IdentityNews, KnownManagers, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import { Membership } from '@swarmkit/sdk/contracts/membership';
 import { RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
@@ -17,7 +18,7 @@ export const raft = definePlugin<RaftConfig>({
   version: '0.1.0',
   scope: 'manager',
   requires: [Storage, NodeIdentity, RpcServer, RpcClient],
-  optional: [IdentityNews, KnownManagers],
+  optional: [IdentityNews, KnownManagers, DataKeys],
   provides: [Consensus, Membership],
   contributes: [ScopeGates],
   policy: 'stop-node',
@@ -46,6 +47,7 @@ export const raft = definePlugin<RaftConfig>({
       }),
       fault: (where, error) => ctx.fault(where, error),
       known: ctx.maybe(KnownManagers),
+      dataKeys: ctx.maybe(DataKeys),
       expelled: () => {
         const news = ctx.maybe(IdentityNews);
         if (news === undefined) ctx.fault('membership', memberRemoved());
@@ -64,6 +66,9 @@ export const raft = definePlugin<RaftConfig>({
     });
   },
   async start(ctx) {
+    const keys = ctx.maybe(DataKeys);
+    if (keys !== undefined)
+      ctx.consume('data keys', keys.changed$, () => nodes.get(ctx)?.rotateKey());
     await nodes.get(ctx)?.start(ctx.get(NodeIdentity).current().nodeId, ctx.signal);
   },
   async stop(ctx) {

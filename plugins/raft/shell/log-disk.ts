@@ -3,7 +3,8 @@
  * snapshot. A batch is atomic and durable, so what is found here is whole or it is damage; damage is
  * refused by name and never repaired by guessing.
  */
-import type { Operation, Space, Storage } from '@swarmkit/sdk/contracts/storage';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { KeyRange, Operation, Space, Storage } from '@swarmkit/sdk/contracts/storage';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import {
   Entry,
@@ -15,6 +16,7 @@ import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { maxOf } from '../core/bigint.js';
 import type { Write } from '../core/raft.js';
 import { joinPieces } from './join-pieces.js';
+import type { LogCipher } from './log-cipher.js';
 import {
   CHUNK_RANGE,
   chunkKey,
@@ -24,15 +26,14 @@ import {
   indexOfEntryKey,
   MEMBER_KEY,
   SNAPSHOT_KEY,
-  seal,
   snapshotOfChunkKey,
-  unseal,
 } from './log-record.js';
 import { corrupt } from './raft-error.js';
 
 /** Keep one batch, and with it one stop of the event loop, short. */
 const CHUNK_BYTES = 1024 * 1024;
 const DELETES_A_BATCH = 1_000;
+const RESEALED_AT_ONCE = 200;
 
 export interface StoredSnapshot {
   readonly metadata: SnapshotMetadata;
@@ -53,10 +54,16 @@ export class LogDisk {
   /** Index of the newest snapshot on the disk. */
   private newest = 0n;
 
-  private constructor(private readonly space: Space) {}
+  /** Writes that must not overtake each other wait for their turn. */
+  private turn: Promise<unknown> = Promise.resolve();
 
-  static async open(storage: Storage): Promise<LogDisk> {
-    return new LogDisk(await storage.open('raft'));
+  private constructor(
+    private readonly space: Space,
+    private readonly cipher: LogCipher,
+  ) {}
+
+  static async open(storage: Storage, cipher: LogCipher): Promise<LogDisk> {
+    return new LogDisk(await storage.open('raft'), cipher);
   }
 
   /** For messages to people. */
@@ -85,32 +92,69 @@ export class LogDisk {
 
   async create(member: RaftMember, hardState: HardState, entries: readonly Entry[]): Promise<void> {
     await this.space.batch([
-      put(MEMBER_KEY, RaftMember.encode(member).finish()),
-      ...operations(hardState, entries, 0n),
+      this.put(MEMBER_KEY, RaftMember.encode(member).finish()),
+      ...this.operations(hardState, entries, 0n),
     ]);
     this.wrote(entries);
   }
 
   /** May be called again with the same write after it failed. */
-  async write({ hardState, snapshot, entries }: Write): Promise<void> {
-    if (snapshot !== undefined) {
-      await this.replaceAll(snapshot, hardState, entries);
-      return;
+  write({ hardState, snapshot, entries }: Write): Promise<void> {
+    return this.inTurn(async () => {
+      if (snapshot !== undefined) {
+        await this.replaceAll(snapshot, hardState, entries);
+      } else {
+        await this.space.batch(this.operations(hardState, entries, this.last));
+        this.wrote(entries);
+      }
+    });
+  }
+
+  /** Writes every record again, under the newest key. Other writes come in between. */
+  async reseal(signal: AbortSignal): Promise<void> {
+    let range: KeyRange | undefined = {};
+    while (range !== undefined && !signal.aborted) {
+      const part: KeyRange = range;
+      await this.inTurn(async () => {
+        range = await this.resealPart(part);
+      });
+      await nextTurn();
     }
-    await this.space.batch(operations(hardState, entries, this.last));
-    this.wrote(entries);
+  }
+
+  /** Answers what is left. */
+  private async resealPart(range: KeyRange): Promise<KeyRange | undefined> {
+    const puts: Operation[] = [];
+    let bytes = 0;
+    let rest: KeyRange | undefined;
+    for await (const [key, sealed] of this.space.scan({ ...range, limit: RESEALED_AT_ONCE })) {
+      const record = Buffer.from(key);
+      const payload = this.cipher.unseal(record, sealed);
+      if (payload === undefined)
+        throw corrupt('a record of the raft log is damaged', this.location);
+      puts.push(this.put(record, payload));
+      rest = { gte: Buffer.concat([record, Buffer.alloc(1)]) };
+      bytes += sealed.length;
+      if (bytes >= CHUNK_BYTES) break;
+    }
+    await this.space.batch(puts);
+    return rest;
   }
 
   /** Keeps the snapshot instead of the one before. Entries stay. */
   async saveSnapshot(metadata: SnapshotMetadata, parts: readonly Uint8Array[]): Promise<void> {
     const { index } = metadata;
-    const descriptor = await this.writeChunks(metadata, parts);
-    // One from the leader may have come meanwhile.
-    if (index > this.newest) {
-      this.newest = index;
-      await this.space.batch([descriptor]);
-    }
-    await this.deleteChunks(this.newest);
+    const descriptor = await this.writeChunks(metadata, parts, (chunk) =>
+      this.inTurn(() => this.space.batch([chunk()])),
+    );
+    await this.inTurn(async () => {
+      // One from the leader may have come meanwhile.
+      if (index > this.newest) {
+        this.newest = index;
+        await this.space.batch([descriptor()]);
+      }
+      await this.deleteChunks(this.newest);
+    });
   }
 
   /** Deletes entries up to `upTo`, oldest first, so that what is left has no gap at any moment. */
@@ -120,7 +164,7 @@ export class LogDisk {
       let next = this.first;
       for (; next <= upTo && deletes.length < DELETES_A_BATCH; next++)
         deletes.push({ del: entryKey(next) });
-      await this.space.batch(deletes);
+      await this.inTurn(() => this.space.batch(deletes));
       this.first = maxOf(this.first, next);
     }
   }
@@ -165,13 +209,15 @@ export class LogDisk {
     hardState: HardState,
     entries: readonly Entry[],
   ): Promise<void> {
-    const descriptor = await this.writeChunks(metadata, [data]);
+    const descriptor = await this.writeChunks(metadata, [data], (chunk) =>
+      this.space.batch([chunk()]),
+    );
     const deletes: Operation[] = [];
     for (let index = this.first; index <= this.last; index++)
       deletes.push({ del: entryKey(index) });
-    const fresh = operations(hardState, entries, metadata.index);
+    const fresh = this.operations(hardState, entries, metadata.index);
     this.newest = maxOf(this.newest, metadata.index);
-    await this.space.batch([...deletes, descriptor, ...fresh]);
+    await this.space.batch([...deletes, descriptor(), ...fresh]);
     this.first = metadata.index + 1n;
     this.last = entries.at(-1)?.Index ?? metadata.index;
     await this.deleteChunks(metadata.index);
@@ -181,17 +227,18 @@ export class LogDisk {
   private async writeChunks(
     metadata: SnapshotMetadata,
     parts: readonly Uint8Array[],
-  ): Promise<Operation> {
+    write: (chunk: () => Operation) => Promise<void>,
+  ): Promise<() => Operation> {
     let chunks = 0;
     for (const part of parts)
       for (let at = 0; at < part.length; at += CHUNK_BYTES) {
         const key = chunkKey(metadata.index, chunks++);
-        await this.space.batch([put(key, part.subarray(at, at + CHUNK_BYTES))]);
+        await write(() => this.put(key, part.subarray(at, at + CHUNK_BYTES)));
       }
     const head = Buffer.alloc(4);
     head.writeUInt32BE(chunks);
     const description = Snapshot.encode({ metadata, data: Buffer.alloc(0) }).finish();
-    return put(SNAPSHOT_KEY, Buffer.concat([head, description]));
+    return () => this.put(SNAPSHOT_KEY, Buffer.concat([head, description]));
   }
 
   /** Of snapshots before, and of one that was never finished. */
@@ -228,7 +275,7 @@ export class LogDisk {
         const expected = nextIndex() ?? index;
         if (index !== expected)
           throw corrupt(`entry ${expected} of the raft log is missing`, this.location);
-        const payload = unseal(key, sealed);
+        const payload = this.cipher.unseal(key, sealed);
         const entry = payload && Entry.decode(payload);
         if (entry?.Index !== index)
           throw corrupt(`entry ${index} of the raft log is damaged`, this.location);
@@ -255,22 +302,33 @@ export class LogDisk {
   private async read(key: Buffer, what: string): Promise<Buffer | undefined> {
     const sealed = await this.space.get(key);
     if (sealed === undefined) return undefined;
-    const payload = unseal(key, sealed);
+    const payload = this.cipher.unseal(key, sealed);
     if (payload === undefined) throw corrupt(`${what} is damaged`, this.location);
     return payload;
   }
-}
 
-/** `last`: the last entry on the disk. What these entries replace may have been longer than they are. */
-function operations(hardState: HardState, entries: readonly Entry[], last: bigint): Operation[] {
-  const list = [put(HARD_STATE_KEY, HardState.encode(hardState).finish())];
-  for (const entry of entries) list.push(put(entryKey(entry.Index), Entry.encode(entry).finish()));
-  const lastNew = entries.at(-1)?.Index ?? last;
-  for (let stale = lastNew + 1n; stale <= last; stale++) list.push({ del: entryKey(stale) });
-  return list;
-}
+  /** `last`: the last entry on the disk. What these entries replace may have been longer than they are. */
+  private operations(
+    hardState: HardState,
+    entries: readonly Entry[],
+    last: bigint,
+  ): readonly Operation[] {
+    const list = [this.put(HARD_STATE_KEY, HardState.encode(hardState).finish())];
+    for (const entry of entries)
+      list.push(this.put(entryKey(entry.Index), Entry.encode(entry).finish()));
+    const lastNew = entries.at(-1)?.Index ?? last;
+    for (let stale = lastNew + 1n; stale <= last; stale++) list.push({ del: entryKey(stale) });
+    return list;
+  }
 
-const put = (key: Buffer, payload: Uint8Array): Operation => ({
-  put: key,
-  value: seal(key, payload),
-});
+  private put(key: Buffer, payload: Uint8Array): Operation {
+    return { put: key, value: this.cipher.seal(key, payload) };
+  }
+
+  /** A failure is its caller's alone. */
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => undefined);
+    return mine;
+  }
+}

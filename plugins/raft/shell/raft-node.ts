@@ -10,6 +10,7 @@ import type {
   Proposed,
   StateMachine,
 } from '@swarmkit/sdk/contracts/consensus';
+import type { DataKeys } from '@swarmkit/sdk/contracts/data-keys';
 import type { KnownManagers } from '@swarmkit/sdk/contracts/identity';
 import type { RpcClient, RpcServer, Unmount } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
@@ -25,7 +26,10 @@ import { Roster } from '../core/roster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
 import { Applier } from './applier.js';
 import { Colleagues } from './colleagues.js';
+import { KeyRotation } from './key-rotation.js';
+import { LogCipher } from './log-cipher.js';
 import { type LoadedLog, LogDisk, type StoredSnapshot } from './log-disk.js';
+import { LogKeys } from './log-keys.js';
 import { openLog } from './open-log.js';
 import { PatientWriter } from './patient-writer.js';
 import { Proposals } from './proposals.js';
@@ -76,6 +80,8 @@ export interface RaftNodeOptions {
   readonly leadership: Channel<Leadership>;
   readonly members: Channel<readonly Member[]>;
   readonly known?: KnownManagers | undefined;
+  /** The log is plain without it. */
+  readonly dataKeys?: DataKeys | undefined;
   /** This node cannot go on. */
   readonly fault: (where: string, error: unknown) => void;
   /** The group has removed this member; it has stopped by itself. */
@@ -107,6 +113,8 @@ export class RaftNode implements Consensus {
   /** Stand for election as soon as everything that was committed is applied. */
   private campaignDue = true;
   private readonly writer: PatientWriter;
+  private readonly crypto: { readonly cipher: LogCipher; readonly keys: LogKeys };
+  private readonly rotation: KeyRotation;
   /** The group has removed this member. */
   private isExpelled = false;
   private readonly ending = new AbortController();
@@ -132,6 +140,9 @@ export class RaftNode implements Consensus {
       },
       () => this.colleagues,
     );
+    const cipher = new LogCipher(env.random);
+    this.crypto = { cipher, keys: new LogKeys(options.dataKeys, cipher, env.random) };
+    this.rotation = new KeyRotation(this.crypto.keys, env.clock, log, this.ending.signal);
     this.writer = new PatientWriter(env.clock, log, this.ending.signal, () => this.observe());
   }
 
@@ -220,8 +231,10 @@ export class RaftNode implements Consensus {
     invariant(machine !== undefined, 'RAFT_NO_STATE_MACHINE');
     const stop = (): void => this.end();
     signal.addEventListener('abort', stop, { once: true });
-    const disk = await LogDisk.open(storage);
+    const { cipher, keys } = this.crypto;
+    const disk = await LogDisk.open(storage, cipher);
     try {
+      await keys.open();
       // Served from here on: whoever takes us in looks first whether we are there.
       this.unmounts = this.colleagues.services().map((service) => server.mount(service));
       const stored = await openLog(disk, nodeId, this.colleagues.beginning(this.ending.signal));
@@ -244,6 +257,12 @@ export class RaftNode implements Consensus {
     this.tick();
     this.loop = this.run();
     this.colleagues.begin(this.ending.signal);
+    if (keys.isRotating) void this.rotation.run(disk);
+  }
+
+  /** Everything that is in the log, and what comes, is to be under a new key. */
+  rotateKey(): void {
+    if (this.running !== undefined) void this.rotation.begin(this.running.disk);
   }
 
   /** `forget`: the log of this member is of no use any more. */
@@ -251,7 +270,11 @@ export class RaftNode implements Consensus {
     this.end();
     await this.loop;
     await this.running?.snapshotter.idle();
-    if (forget || this.isExpelled) await this.running?.disk.erase();
+    await this.rotation.idle();
+    if (forget || this.isExpelled) {
+      await this.running?.disk.erase();
+      await this.crypto.keys.erase();
+    }
     await this.running?.disk.close();
   }
 
@@ -368,6 +391,8 @@ export class RaftNode implements Consensus {
           this.restore(machine, write.snapshot, disk.location);
           snapshotter.startAt(write.snapshot.metadata);
           this.colleagues.rosterChanged();
+          const { index } = write.snapshot.metadata;
+          this.options.log.info({ index: index.toString() }, 'took the state of the leader');
         }
         raft.advance();
         this.observe();

@@ -4,6 +4,7 @@ import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
 import { ConfState, HardState, Snapshot } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { LogCipher } from '../shell/log-cipher.js';
 import { LogDisk } from '../shell/log-disk.js';
 import {
   chunkKey,
@@ -22,13 +23,15 @@ const hard = (term: number, commit: number): HardState =>
 const entries = (from: number, to: number, term: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => entry(from + i, term));
 
+const cipher = new LogCipher({ bytes: (count) => new Uint8Array(count) });
+
 describe('the log on the disk', () => {
   let memory: MemoryDisk;
   let disk: LogDisk;
 
   const reopen = async (): Promise<Awaited<ReturnType<LogDisk['load']>>> => {
     await memory.stop();
-    disk = await LogDisk.open(memory.start());
+    disk = await LogDisk.open(memory.start(), cipher);
     return disk.load();
   };
   const indexes = async (): Promise<number[]> =>
@@ -36,12 +39,12 @@ describe('the log on the disk', () => {
 
   beforeEach(async () => {
     memory = new MemoryDisk();
-    disk = await LogDisk.open(memory.start());
+    disk = await LogDisk.open(memory.start(), cipher);
     await disk.create(member, hard(1, 1), entries(1, 1, 1));
   });
 
   it('is undefined where none was made', async () => {
-    const none = await LogDisk.open(new MemoryDisk().start());
+    const none = await LogDisk.open(new MemoryDisk().start(), cipher);
     assert.equal(await none.load(), undefined);
   });
 

@@ -1,4 +1,5 @@
 import type { Leadership, Member } from '@swarmkit/sdk/contracts/consensus';
+import type { DataKeys } from '@swarmkit/sdk/contracts/data-keys';
 import type { RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
 import type { Env } from '@swarmkit/sdk/plugin/env';
@@ -31,6 +32,7 @@ export class SingleMember {
     readonly machine = new TapeMachine(),
     env: Env = new VirtualEnv('raft'),
     place: Place = alone(env),
+    dataKeys?: DataKeys,
   ) {
     const leadership = channel('raft.leadership', NO_LEADERSHIP);
     leadership.facts$.subscribe((fact) => this.leaderships.push(fact));
@@ -40,6 +42,7 @@ export class SingleMember {
       client: place.network.client({ nodeId: place.nodeId }),
       env,
       log: quiet,
+      dataKeys,
       config: {
         snapshotInterval: 0,
         keepEntries: 0,
