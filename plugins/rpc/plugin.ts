@@ -3,6 +3,7 @@ import { Authorizers } from '@swarmkit/sdk/contracts/authorizer';
 import { RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
+import { DEFAULT_LIMITS, type Limits } from './core/crowd.js';
 import { Client } from './shell/client.js';
 import { Server } from './shell/server.js';
 
@@ -11,6 +12,8 @@ export interface RpcConfig {
   readonly controlSocket: string;
   /** `host:port` that other nodes reach this one at; no port is opened without it. */
   readonly remoteAddress?: string;
+  /** See `Limits` in core/crowd.ts; what is not named has its default. */
+  readonly limits?: Partial<Limits>;
 }
 
 const servers = new WeakMap<object, Server>();
@@ -24,13 +27,24 @@ export const rpc = definePlugin<RpcConfig>({
   accepts: [Authorizers],
   config: {
     type: 'object',
-    properties: { controlSocket: { type: 'string' }, remoteAddress: { type: 'string' } },
+    properties: {
+      controlSocket: { type: 'string' },
+      remoteAddress: { type: 'string' },
+      limits: {
+        type: 'object',
+        properties: Object.fromEntries(
+          Object.keys(DEFAULT_LIMITS).map((name) => [name, { type: 'integer', minimum: 1 }]),
+        ),
+        additionalProperties: false,
+      },
+    },
     required: ['controlSocket'],
     additionalProperties: false,
   },
 
   register(ctx) {
     const server = new Server({
+      limits: ctx.config.limits,
       clock: ctx.env.clock,
       log: ctx.log,
       fault: (where, error) => ctx.fault(where, error),

@@ -23,6 +23,11 @@ export interface RpcServer {
   mountStandIn(standIn: StandIn): Unmount;
   /** Endpoints in use: `unix:/path`, `0.0.0.0:4242`. Empty before start. */
   endpoints(): readonly Endpoint[];
+  /**
+   * The remote port in numbers: connections open now (`newcomers` without a certificate, `known` with
+   * one), and how many were refused so far, by reason (`plain-http`, `bad-certificate`, …).
+   */
+  counters(): Readonly<Record<string, number>>;
 }
 
 /** After it, calls are answered with `afterwards` (default UNIMPLEMENTED). Calls in progress are aborted. */

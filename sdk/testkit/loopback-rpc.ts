@@ -98,6 +98,10 @@ export class LoopbackServer implements RpcServer {
     };
   }
 
+  counters(): Readonly<Record<string, number>> {
+    return {};
+  }
+
   endpoints(): readonly Endpoint[] {
     return this.addresses.map((address) => ({ exposure: exposureOf(address), address }));
   }

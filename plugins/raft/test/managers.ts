@@ -175,4 +175,5 @@ const withoutLink = (server: LoopbackServer): RpcServer => ({
   mountStandIn: (standIn) => server.mountStandIn(standIn),
   guard: (authorizer) => server.guard(authorizer),
   endpoints: () => server.endpoints(),
+  counters: () => server.counters(),
 });

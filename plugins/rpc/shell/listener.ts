@@ -11,8 +11,10 @@ import type { Endpoint, Peer } from '@swarmkit/sdk/contracts/rpc';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import { formatHostPort, parseHostPort } from '../core/address.js';
+import { DEFAULT_LIMITS } from '../core/crowd.js';
 import { peerOf } from '../core/peer.js';
 import { claimSocketPath, codeOf, socketInUse, unusable } from './control-socket.js';
+import { type Doorkeeper, handshakeRefusal } from './doorkeeper.js';
 
 export interface Listener {
   readonly endpoint: Endpoint;
@@ -29,10 +31,17 @@ interface Options {
   readonly accept: (socket: TLSSocket) => void;
 }
 
+/** What a port needs besides. */
+interface PortOptions extends Omit<Options, 'accept'> {
+  readonly door: Doorkeeper;
+  /** By whom it is, so that strangers and managers are served apart. */
+  readonly accept: (socket: TLSSocket, peer: Peer) => void;
+}
+
 /** The control socket: no client certificate, mode 0600. */
 export async function listenOnSocket(path: string, options: Options): Promise<Listener> {
   await claimSocketPath(path);
-  const server = tlsServer(options, false);
+  const server = tlsServer(options);
   await listening(server, () => {
     server.listen(path);
     // In the same tick as the bind: nobody has been accepted yet.
@@ -47,29 +56,33 @@ export async function listenOnSocket(path: string, options: Options): Promise<Li
 export async function listenOnPort(
   address: string,
   peers: Map<string, Peer>,
-  options: Options,
+  options: PortOptions,
 ): Promise<Listener> {
   const { host, port } = parseHostPort(address);
-  const server = tlsServer(
-    {
-      ...options,
-      accept: (socket) => {
-        const key = `${socket.remoteAddress}:${socket.remotePort}`;
-        const peer = verifiedPeer(socket);
-        if (peer === undefined) {
-          options.log.debug({ peer: key }, 'connection ended: its certificate does not verify');
-          socket.destroy();
-          return;
-        }
-        peers.set(key, peer);
-        socket.once('close', () => {
-          if (peers.get(key) === peer) peers.delete(key);
-        });
-        options.accept(socket);
-      },
-    },
-    true,
-  );
+  const { door } = options;
+  const accept = (socket: TLSSocket): void => {
+    const key = keyOf(socket);
+    const peer = verifiedPeer(socket);
+    if (peer === undefined) {
+      door.refused('bad-certificate', { peer: key, err: socket.authorizationError });
+      socket.destroy();
+      return;
+    }
+    peers.set(key, peer);
+    socket.once('close', () => {
+      if (peers.get(key) === peer) peers.delete(key);
+    });
+    if (peer.role !== 'none') door.known(key, peer.nodeId);
+    options.accept(socket, peer);
+  };
+  const server = tlsServer({ ...options, accept }, door);
+  server.on('connection', (socket) => {
+    const key = keyOf(socket);
+    // One that is gone already has no address.
+    if (socket.remoteAddress === undefined) return;
+    door.entered(key, socket.remoteAddress, socket);
+    socket.once('close', () => door.left(key));
+  });
   await listening(server, () => server.listen(port, host === '' ? undefined : host)).catch(
     (error: unknown) => {
       throw codeOf(error) === 'EADDRINUSE'
@@ -86,27 +99,44 @@ export async function listenOnPort(
 
 type TlsServer = ReturnType<typeof createServer>;
 
-function tlsServer(options: Options, requestCert: boolean): TlsServer {
+/** `door`: that of a port. The control socket has none, and asks for no certificate. */
+function tlsServer(options: Options, door?: Doorkeeper): TlsServer {
   const server = createServer({
     ...contextOf(options.identity),
-    requestCert,
+    requestCert: door !== undefined,
     // A missing certificate is fine for some calls; node cannot ask for "none or a good one", so the
     // bad ones are dropped in `accept`.
     rejectUnauthorized: false,
     ALPNProtocols: ['h2'],
-    handshakeTimeout: 10_000,
+    handshakeTimeout: door?.limits.handshakeMs ?? DEFAULT_LIMITS.handshakeMs,
   });
   server.on('secureConnection', (socket) => {
+    const peer = keyOf(socket);
     // http2 hears errors of the session; this is for those that come before and after it.
-    socket.on('error', () => undefined);
-    if (socket.alpnProtocol === 'h2') options.accept(socket);
-    else socket.destroy();
+    socket.on('error', (error) => {
+      if (/HTTP2/.test(codeOf(error) ?? '')) door?.refused('bad-http2', { peer, err: error });
+    });
+    if (socket.alpnProtocol === 'h2') {
+      options.accept(socket);
+      return;
+    }
+    door?.refused('no-h2', { peer });
+    socket.destroy();
   });
-  server.on('tlsClientError', (error) => {
+  server.on('tlsClientError', (error, socket) => {
+    const peer = keyOf(socket);
+    // A port scan, or a caller that thought better of it, is nobody's fault.
+    if (codeOf(error) !== 'ECONNRESET')
+      door?.refused(handshakeRefusal(codeOf(error)), { peer, err: error });
+    // After a handshake that took too long Node leaves the connection itself open.
+    door?.close(peer);
     options.log.debug({ err: error }, 'TLS handshake failed');
   });
   return server;
 }
+
+const keyOf = (socket: Pick<TLSSocket, 'remoteAddress' | 'remotePort'>): string =>
+  `${socket.remoteAddress}:${socket.remotePort}`;
 
 /** TLS 1.2 suites are SwarmKit's; without tickets nobody resumes a session that old roots verified. */
 const contextOf = (identity: Identity): SecureContextOptions => ({
@@ -125,7 +155,8 @@ const contextOf = (identity: Identity): SecureContextOptions => ({
     'ECDHE-ECDSA-CHACHA20-POLY1305',
     'ECDHE-RSA-CHACHA20-POLY1305',
   ].join(':'),
-  secureOptions: constants.SSL_OP_NO_TICKET,
+  // Renegotiation costs the server more than the client.
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
 });
 
 /** Undefined when a certificate was shown that does not verify. */
@@ -148,7 +179,11 @@ const listening = (server: TlsServer, listen: () => void): Promise<void> =>
     listen();
   });
 
-function listenerOf(server: TlsServer, options: Options, endpoint: Endpoint): Listener {
+function listenerOf(
+  server: TlsServer,
+  options: Pick<Options, 'log'>,
+  endpoint: Endpoint,
+): Listener {
   const sockets = new Set<TLSSocket>();
   server.on('error', (error) => options.log.warn({ err: error, ...endpoint }, 'listener failed'));
   server.on('secureConnection', (socket) => {

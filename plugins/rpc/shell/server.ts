@@ -5,6 +5,7 @@ import {
   type MethodDefinition,
   ServerCredentials,
   type ServiceDefinition,
+  type ServerOptions as ServerOptionsOfGrpc,
 } from '@grpc/grpc-js';
 import type { Identity } from '@swarmkit/sdk/contracts/identity';
 import type { Authorizer } from '@swarmkit/sdk/contracts/authorizer';
@@ -22,11 +23,13 @@ import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { invariant, isInvariantError, isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import { rolesOf } from '@swarmkit/sdk/wire/method-roles';
+import { DEFAULT_LIMITS, type Limits } from '../core/crowd.js';
 import { peerOf } from '../core/peer.js';
 import { Routes, serviceNameOf, type Standing } from '../core/routes.js';
 import { ActiveCall } from './active-call.js';
 import { adapt, kindOf, type Started, type WireCall } from './adapter.js';
 import { firstOf, type Work, workOf } from './codec.js';
+import { Doorkeeper } from './doorkeeper.js';
 import { healthService } from './health.js';
 import { type Listener, listenOnPort, listenOnSocket } from './listener.js';
 import { WIRE_SERVICES } from './wire-services.js';
@@ -35,7 +38,18 @@ const MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
 /** How long `stop` waits for calls to send their last words. */
 const GRACE_MS = 2_000;
 
+/** What one connection of a caller that is no manager may make gRPC hold. */
+const OTHERS_MEMORY_MB = 32;
+
+type Kind = 'control' | 'managers' | 'others';
+const SERVED: readonly (readonly [Kind, Exposure])[] = [
+  ['control', 'control'],
+  ['managers', 'remote'],
+  ['others', 'remote'],
+];
+
 export interface ServerOptions {
+  readonly limits?: Partial<Limits> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** For a handler that broke an invariant. */
@@ -52,7 +66,8 @@ export interface ListenOptions {
 /** Runs the listeners, so that `plugin.ts` only wires. */
 export class Server implements RpcServer {
   private readonly routes = new Routes<Work, ActiveCall>();
-  private readonly grpc: { readonly [E in Exposure]: GrpcServer };
+  private readonly grpc: { readonly [K in Kind]: GrpcServer };
+  private readonly door: Doorkeeper;
   private readonly known = new Set<string>();
   private readonly peers = new Map<string, Peer>();
   private listeners: readonly Listener[] = [];
@@ -60,7 +75,17 @@ export class Server implements RpcServer {
   private self: Peer = peerOf(undefined, '');
 
   constructor(private readonly options: ServerOptions) {
-    this.grpc = { control: newGrpcServer(), remote: newGrpcServer() };
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.door = new Doorkeeper(limits, options.clock, options.log);
+    this.grpc = {
+      control: newGrpcServer(),
+      // A manager passes on the calls of all its agents over one connection.
+      managers: newGrpcServer(),
+      others: newGrpcServer({
+        'grpc.max_concurrent_streams': limits.callsPerConnection,
+        'grpc-node.max_session_memory': OTHERS_MEMORY_MB,
+      }),
+    };
     for (const service of WIRE_SERVICES) this.know(service);
     this.mount(healthService((exposure, service) => this.routes.isMounted(exposure, service)));
   }
@@ -102,20 +127,37 @@ export class Server implements RpcServer {
     return this.listeners.map((listener) => listener.endpoint);
   }
 
+  counters(): Readonly<Record<string, number>> {
+    return this.door.counters();
+  }
+
   async listen(options: ListenOptions): Promise<void> {
     this.authorizers = [...options.authorizers, ...this.authorizers];
     this.self = selfOf(options.identity);
     const { log } = this.options;
-    const into = (exposure: Exposure) => {
-      const injector = this.grpc[exposure].createConnectionInjector(
-        ServerCredentials.createInsecure(),
-      );
-      return { identity: options.identity, log, accept: injector.injectConnection };
-    };
-    this.listeners = [await listenOnSocket(options.controlSocket, into('control'))];
+    const injected = (kind: Kind) =>
+      this.grpc[kind].createConnectionInjector(ServerCredentials.createInsecure());
+    const { identity } = options;
+    const control = injected('control');
+    this.listeners = [
+      await listenOnSocket(options.controlSocket, {
+        identity,
+        log,
+        accept: (socket) => control.injectConnection(socket),
+      }),
+    ];
     if (options.remoteAddress !== undefined) {
-      const remote = await listenOnPort(options.remoteAddress, this.peers, into('remote'));
+      const managers = injected('managers');
+      const others = injected('others');
+      const remote = await listenOnPort(options.remoteAddress, this.peers, {
+        identity,
+        log,
+        door: this.door,
+        accept: (socket, { role }) =>
+          (role === 'manager' ? managers : others).injectConnection(socket),
+      });
       this.listeners = [...this.listeners, remote];
+      this.door.start();
     }
     for (const { endpoint } of this.listeners) log.info(endpoint, 'listening');
   }
@@ -130,6 +172,7 @@ export class Server implements RpcServer {
   async stop(): Promise<void> {
     const { listeners } = this;
     this.listeners = [];
+    this.door.stop();
     for (const listener of listeners) listener.close();
     for (const mount of this.routes.all()) {
       for (const call of [...mount.calls]) call.abort(stopped(mount.name));
@@ -154,8 +197,8 @@ export class Server implements RpcServer {
       if (this.known.has(path)) continue;
       this.known.add(path);
       const kind = kindOf(definition);
-      for (const exposure of ['control', 'remote'] as const) {
-        this.grpc[exposure].register(
+      for (const [server, exposure] of SERVED) {
+        this.grpc[server].register(
           path,
           adapt(kind, (wire) => this.begin(wire, exposure, definition, method)),
           asIs,
@@ -185,10 +228,15 @@ export class Server implements RpcServer {
         ? this.mounted(exposure, name, method)
         : { calls: standing.calls, work: this.standIn(standing, exposure, definition, method) };
     calls.add(call);
+    const at = exposure === 'remote' && call.peer.role === 'none' ? wire.getPeer() : undefined;
+    if (at !== undefined) this.door.began(at);
     return {
       work,
       call,
-      ended: () => calls.delete(call),
+      ended: () => {
+        calls.delete(call);
+        if (at !== undefined) this.door.ended(at);
+      },
       failed: (error) => {
         if (!isSwarmError(error)) this.report(path, error);
       },
@@ -257,8 +305,9 @@ const asIs = (bytes: Uint8Array): Buffer =>
 
 const NOBODY = peerOf(undefined, '');
 
-const newGrpcServer = (): GrpcServer =>
+const newGrpcServer = (options: ServerOptionsOfGrpc = {}): GrpcServer =>
   new GrpcServer({
+    ...options,
     'grpc.max_receive_message_length': MAX_RECEIVE_BYTES,
     'grpc.enable_channelz': 0,
   });

@@ -9,6 +9,7 @@ import type { Authorizer } from '@swarmkit/sdk/contracts/authorizer';
 import type { RpcClient, RpcConnection } from '@swarmkit/sdk/contracts/rpc';
 import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { BehaviorSubject } from 'rxjs';
+import type { Limits } from '../core/crowd.js';
 import { Client } from '../shell/client.js';
 import { Server } from '../shell/server.js';
 import { makeIdentity, makeRoot, type Root } from './pki.js';
@@ -66,13 +67,18 @@ export interface Running {
 
 export async function startServer(
   t: TestContext,
-  options: { readonly remote?: boolean; readonly authorizers?: readonly Authorizer[] } = {},
+  options: {
+    readonly remote?: boolean;
+    readonly authorizers?: readonly Authorizer[];
+    readonly limits?: Partial<Limits>;
+  } = {},
 ): Promise<Running> {
   const { root, identity } = await sharedPki();
   const socket = join(tempDir(t), 'control.sock');
   const logged: LogLine[] = [];
   const faults: Running['faults'] = [];
   const server = new Server({
+    limits: options.limits,
     clock: realClock,
     log: logInto(logged),
     fault: (where, error) => faults.push({ where, error }),

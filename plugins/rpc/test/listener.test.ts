@@ -9,6 +9,8 @@ import { connect as connectTls } from 'node:tls';
 import { connectControlSocket } from '@swarmkit/sdk/client/connection';
 import { HealthService } from '@swarmkit/sdk/wire/gen/swarmkit/health';
 import type { Peer } from '@swarmkit/sdk/contracts/rpc';
+import { DEFAULT_LIMITS } from '../core/crowd.js';
+import { Doorkeeper } from '../shell/doorkeeper.js';
 import { listenOnPort } from '../shell/listener.js';
 import { Server } from '../shell/server.js';
 import { logInto, realClock, sharedPki, startServer, tempDir, until } from './harness.js';
@@ -100,6 +102,7 @@ test('a peer is forgotten when its connection closes', async (t) => {
   const listener = await listenOnPort('127.0.0.1:0', peers, {
     identity,
     log: logInto([]),
+    door: new Doorkeeper(DEFAULT_LIMITS, realClock, logInto([])),
     accept: () => undefined,
   });
   t.after(() => listener.close());

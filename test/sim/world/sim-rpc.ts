@@ -104,6 +104,10 @@ export class SimServer implements RpcServer {
     };
   }
 
+  counters(): Readonly<Record<string, number>> {
+    return {};
+  }
+
   endpoints(): readonly Endpoint[] {
     return this.addresses.map((address) => ({ exposure: exposureOf(address), address }));
   }
