@@ -2,6 +2,7 @@ import { benchJoin } from './join.js';
 import { print, toRow, type Figure } from './report.js';
 import { benchRollout } from './rollout.js';
 import { benchStart } from './start.js';
+import { benchUpdate } from './update.js';
 
 /** `npm run bench -- NAME [--rounds N] [--only CASE] [--json]`; `--only` for benches that have several. */
 
@@ -11,6 +12,7 @@ const benches: Readonly<
   start: benchStart,
   rollout: benchRollout,
   join: benchJoin,
+  update: benchUpdate,
 };
 
 const words = process.argv.slice(2);
