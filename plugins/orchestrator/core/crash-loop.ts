@@ -4,12 +4,12 @@
  * neither needs a memory nor depends on how much history is kept, and a new leader goes on counting.
  */
 import { backsOff } from '@swarmkit/sdk/model/service-label';
-import { observedState, taskTime } from '@swarmkit/sdk/model/task';
+import { observedState } from '@swarmkit/sdk/model/task';
 import { timestampFromMs, timestampToMs } from '@swarmkit/sdk/model/time';
 import type { RestartBackoff, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { restartDelayMs } from './restart-policy.js';
-import { createdAt } from './slot.js';
+import { createdAt, statusAt } from './slot.js';
 
 /** After the second failure in a row. */
 const FIRST_MS = 1000;
@@ -42,7 +42,7 @@ export const backoffMs = (task: Task, now: number): number =>
 
 function isStable(task: Task): boolean {
   const since = timestampToMs(task.status?.runningSince);
-  return since !== undefined && (timestampToMs(taskTime(task)) ?? 0) - since >= STABLE_MS;
+  return since !== undefined && statusAt(task) - since >= STABLE_MS;
 }
 
 /** 0 to 1, the same for the same id on every leader. Ids are random; this only spreads them evenly. */

@@ -11,11 +11,12 @@ import type { View } from '@swarmkit/sdk/contracts/store';
 import { meetsConstraints, parseConstraintsOrNone } from '@swarmkit/sdk/model/constraint';
 import { isWantedActive, observedState } from '@swarmkit/sdk/model/task';
 import { changedStatus } from '@swarmkit/sdk/model/task-status';
-import { compareTimestamps, timestampFromMs } from '@swarmkit/sdk/model/time';
+import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import type { Node, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { NodeStock } from './node-stock.js';
+import { byAge } from './slot.js';
 import { isPausedUpdate, isUpdating } from './update-machine.js';
 
 export function enforceConstraints({ draft, now, dirty }: TurnInput): TurnResult {
@@ -45,9 +46,7 @@ function misplaced(view: View, node: Node): readonly Task[] {
   return view
     .find('task', { by: 'node', id: node.id })
     .filter(isPlaced)
-    .sort(
-      (a, b) => compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) || (a.id < b.id ? -1 : 1),
-    )
+    .sort(byAge)
     .filter((task) => !isAllowed(view, node, task) || !stock.take(task));
 }
 

@@ -4,6 +4,7 @@
  */
 import { observedState } from '@swarmkit/sdk/model/task';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { ReplicatedJob } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { isOfIteration, retireFormerTasks } from './job-iteration.js';
 import type { Mode } from './mode.js';
@@ -11,15 +12,13 @@ import { mayRestart } from './restart-policy.js';
 import { endedByItself, type Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
 
-export const replicatedJob: Mode = {
+export const replicatedJob = ({ maxConcurrent, totalCompletions }: ReplicatedJob): Mode => ({
   judge: (table, task) =>
     isOfIteration(table.service, task) && observedState(task) > TaskState.COMPLETE
       ? 'restart'
       : 'keep',
 
   shape(table) {
-    const mode = table.service.spec?.mode;
-    const job = mode?.$case === 'replicatedJob' ? mode.value : undefined;
     retireFormerTasks(table, isUnfinished);
     const taken = new Set<bigint>();
     let running = 0;
@@ -29,8 +28,8 @@ export const replicatedJob: Mode = {
       taken.add(slot.name.slot);
       if (state === 'running') running += 1;
     }
-    const total = Number(job?.totalCompletions ?? 0n);
-    const missing = Math.min(Number(job?.maxConcurrent ?? 0n) - running, total - taken.size);
+    const total = Number(totalCompletions);
+    const missing = Math.min(Number(maxConcurrent) - running, total - taken.size);
     for (let number = 0n, made = 0; made < missing; number += 1n) {
       if (taken.has(number)) continue;
       table.create({ serviceId: table.service.id, slot: number, nodeId: '' }, TaskState.COMPLETE);
@@ -39,7 +38,7 @@ export const replicatedJob: Mode = {
     // A job is never updated in place.
     return [];
   },
-};
+});
 
 /** What ended stays as it is, unless it still waits for a restart. */
 const isUnfinished = (task: Task): boolean =>

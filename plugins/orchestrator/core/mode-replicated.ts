@@ -7,15 +7,13 @@ import type { Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
 import { bestFirst, type Filled } from './victims.js';
 
-export const replicated: Mode = {
+export const replicated = (replicas: number): Mode => ({
   judge(table, task) {
     if (observedState(task) > TaskState.RUNNING) return 'restart';
     return task.nodeId !== '' && !isUsable(table.nodeOf(task)) ? 'restart' : 'keep';
   },
 
   shape(table) {
-    const mode = table.service.spec?.mode;
-    const replicas = mode?.$case === 'replicated' ? Number(mode.value.replicas) : 0;
     const filled: Filled[] = [];
     const dead: Slot[] = [];
     for (const slot of table.slots) {
@@ -31,7 +29,7 @@ export const replicated: Mode = {
     for (const slot of dead) if (!reused.has(slot)) table.retire(slot);
     return [...kept, ...made];
   },
-};
+});
 
 /** Lowest free numbers first; a dead slot that is used again keeps its history. */
 function fill(table: SlotTable, kept: readonly Slot[], missing: number): readonly Slot[] {

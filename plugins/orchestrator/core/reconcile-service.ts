@@ -12,15 +12,30 @@ import { update } from './update.js';
 import { stopForFailures } from './update-failure.js';
 import type { World } from './world.js';
 
-const modes = { replicated, global, replicatedJob, globalJob } as const;
+/** undefined: a spec without a mode, which the API refuses. It asks for nothing. */
+function modeOf({ spec }: Service): Mode | undefined {
+  const mode = spec?.mode;
+  switch (mode?.$case) {
+    case 'replicated':
+      return replicated(Number(mode.value.replicas));
+    case 'global':
+      return global;
+    case 'replicatedJob':
+      return replicatedJob(mode.value);
+    case 'globalJob':
+      return globalJob;
+    case undefined:
+      return undefined;
+  }
+}
 
 export function reconcileService(world: World, service: Service): void {
-  const name = service.spec?.mode?.$case;
-  if (name === undefined) return;
-  const mode = modes[name];
   let table = new SlotTable(world, service);
   // At most twice: a rollback, and a rollback that fails as well.
   while (stopForFailures(table)) table = new SlotTable(world, table.service);
+  // Not before: a rollback brings another spec.
+  const mode = modeOf(table.service);
+  if (mode === undefined) return;
   repair(table, mode);
   update(table, mode.shape(table));
   letGo(table);

@@ -2,11 +2,11 @@
  * May a task that ended, or lost its node, be replaced? Decided from the tasks that the slot still
  * holds: they are the restart history, and a new leader reads the same one.
  */
-import { isGlobal, isJob, observedState, taskTime } from '@swarmkit/sdk/model/task';
-import { durationToMs, timestampToMs } from '@swarmkit/sdk/model/time';
+import { isGlobal, isJob, observedState } from '@swarmkit/sdk/model/task';
+import { durationToMs } from '@swarmkit/sdk/model/time';
 import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { RestartPolicy_RestartCondition, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { endedByItself, isSameVersion, type Slot } from './slot.js';
+import { createdAt, endedByItself, isSameVersion, type Slot, statusAt } from './slot.js';
 
 /** What the policy of a task says when it says nothing. */
 const DEFAULT_DELAY_MS = 5000;
@@ -38,9 +38,9 @@ function restartsOf(service: Service, slot: Slot, task: Task): number {
     .slice(1);
   const windowMs = durationToMs(task.spec?.restart?.window) ?? 0;
   if (windowMs <= 0) return restarts.length;
-  const end = timestampToMs(taskTime(task)) ?? 0;
+  const end = statusAt(task);
   return restarts.filter((restart) => {
-    const made = timestampToMs(restart.meta?.createdAt) ?? 0;
+    const made = createdAt(restart, end);
     return end - windowMs < made && made < end;
   }).length;
 }

@@ -112,9 +112,8 @@ export class SlotTable {
     return slot;
   }
 
-  /** Sets the desired state, which must not be lower than it was. */
+  /** Sets the desired state, which must be lower now. */
   raise(slot: Slot, task: Task, desiredState: TaskState): void {
-    if (desiredState === task.desiredState) return;
     invariant(desiredState > task.desiredState, 'ORCH_DESIRED_FELL', {
       task: task.id,
       from: task.desiredState,
@@ -133,12 +132,9 @@ export class SlotTable {
     this.open.delete(keyOf(slot.name));
   }
 
-  /** False where the event does nothing to an update in this state. */
-  moveUpdate(event: Event): boolean {
+  moveUpdate(event: Event): void {
     const change = next(this.current, event, this.world.now);
-    if (change === undefined) return false;
     this.current = this.world.draft.update('service', { ...this.current, ...change });
-    return true;
   }
 
   private openAt(name: SlotName): OpenSlot {

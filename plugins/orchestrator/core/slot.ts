@@ -1,5 +1,5 @@
 /** A slot of a service and the tasks it holds. */
-import { observedState, type Slot as SlotName } from '@swarmkit/sdk/model/task';
+import { observedState, type Slot as SlotName, taskTime } from '@swarmkit/sdk/model/task';
 import { compareTimestamps, timestampToMs } from '@swarmkit/sdk/model/time';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -15,6 +15,9 @@ export interface Slot {
 /** When the store took the task in, ms; a task of this very run is made now. */
 export const createdAt = (task: Task, now: number): number =>
   timestampToMs(task.meta?.createdAt) ?? now;
+
+/** When it took on its present status, ms; long ago where nobody said. */
+export const statusAt = (task: Task): number => timestampToMs(taskTime(task)) ?? 0;
 
 /**
  * Oldest first. Nothing here ever changes in a task, so the order of a slot does not change either; of

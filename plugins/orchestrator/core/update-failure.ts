@@ -20,7 +20,8 @@ export function stopForFailures(table: SlotTable): boolean {
   const forGood =
     policy.failureAction === UpdateConfig_FailureAction.ROLLBACK &&
     table.service.previousSpec !== undefined;
-  return table.moveUpdate({ type: forGood ? 'failedForGood' : 'failed', taskId });
+  table.moveUpdate({ type: forGood ? 'failedForGood' : 'failed', taskId });
+  return true;
 }
 
 /** The id of the task that broke the ratio; undefined while it holds. */

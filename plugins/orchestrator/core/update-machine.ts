@@ -20,7 +20,8 @@ export type Event =
 
 interface Step {
   readonly to: State;
-  readonly message: (event: Event) => string;
+  /** `detail` is what the event has to tell. */
+  readonly message: (detail: string) => string;
   /** `started_at` is now. */
   readonly starts?: true;
   /** `completed_at` is now. */
@@ -30,15 +31,10 @@ interface Step {
 }
 
 const start: Step = { to: State.UPDATING, message: () => 'update in progress', starts: true };
-
-const fault = (event: Event): string =>
-  'taskId' in event ? `due to failure or early termination of task ${event.taskId}` : '';
-const reason = (event: Event): string => ('why' in event ? event.why : '');
-
-const pause: Step = { to: State.PAUSED, message: (event) => `update paused ${fault(event)}` };
+const pause: Step = { to: State.PAUSED, message: (detail) => `update paused${detail}` };
 const pauseRollback: Step = {
   to: State.ROLLBACK_PAUSED,
-  message: (event) => `rollback paused ${fault(event)}`,
+  message: (detail) => `rollback paused${detail}`,
 };
 
 const table: { readonly [S in State]?: { readonly [E in Event['type']]?: Step } } = {
@@ -52,18 +48,18 @@ const table: { readonly [S in State]?: { readonly [E in Event['type']]?: Step } 
     failed: pause,
     failedForGood: {
       to: State.ROLLBACK_STARTED,
-      message: (event) => `update rolled back ${fault(event)}`,
+      message: (detail) => `update rolled back${detail}`,
       starts: true,
       swaps: true,
     },
-    blocked: { to: State.PAUSED, message: (event) => `update paused: ${reason(event)}` },
+    blocked: pause,
   },
   [State.ROLLBACK_STARTED]: {
     done: { to: State.ROLLBACK_COMPLETED, message: () => 'rollback completed', completes: true },
     failed: pauseRollback,
     // The way back is taken once: a rollback that fails as well waits for a person.
     failedForGood: pauseRollback,
-    blocked: { to: State.ROLLBACK_PAUSED, message: (event) => `rollback paused: ${reason(event)}` },
+    blocked: pauseRollback,
   },
 
   [State.PAUSED]: {},
@@ -81,15 +77,20 @@ export const isRollback = (service: Service): boolean =>
 export const isPausedUpdate = (service: Service): boolean =>
   stateOf(service) === State.PAUSED || stateOf(service) === State.ROLLBACK_PAUSED;
 
-/** What the event does to the service; undefined where it does nothing in this state. */
-export function next(service: Service, event: Event, now: number): Partial<Service> | undefined {
+const detailOf = (event: Event): string => {
+  if ('taskId' in event) return ` due to failure or early termination of task ${event.taskId}`;
+  return 'why' in event ? `: ${event.why}` : '';
+};
+
+/** What the event changes of the service; nothing where it means nothing in this state. */
+export function next(service: Service, event: Event, now: number): Partial<Service> {
   const step = table[stateOf(service)]?.[event.type];
-  if (step === undefined) return undefined;
+  if (step === undefined) return {};
   const at = timestampFromMs(now);
   const { startedAt, completedAt } = service.updateStatus ?? {};
   const updateStatus = {
     state: step.to,
-    message: step.message(event),
+    message: step.message(detailOf(event)),
     startedAt: step.starts ? at : startedAt,
     completedAt: step.completes ? at : step.starts ? undefined : completedAt,
   };

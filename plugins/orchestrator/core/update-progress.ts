@@ -3,11 +3,11 @@
  * a slot is the first of those that are up to date now, where one that was not stands before it: the
  * attempt. Whatever the restart policy makes after it is not the update's business.
  */
-import { observedState, taskTime } from '@swarmkit/sdk/model/task';
+import { observedState } from '@swarmkit/sdk/model/task';
 import { timestampToMs } from '@swarmkit/sdk/model/time';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { createdAt, endedByItself, type Slot } from './slot.js';
+import { createdAt, endedByItself, type Slot, statusAt } from './slot.js';
 import type { SlotTable } from './slot-table.js';
 import { endOf } from './world.js';
 
@@ -55,7 +55,7 @@ export const startOfUpdate = (table: SlotTable): number =>
 
 function settledAt(table: SlotTable, task: Task): number | undefined {
   if (observedState(task) < TaskState.RUNNING && table.isLive(task)) return undefined;
-  const at = timestampToMs(task.status?.runningSince ?? taskTime(task)) ?? 0;
+  const at = timestampToMs(task.status?.runningSince) ?? statusAt(task);
   // Not in the future, see `endOf`.
   return endOf(at, 0, table.world.now);
 }
@@ -67,7 +67,7 @@ export function hasFailed(
   monitorMs: number,
 ): boolean {
   if (!ofThisUpdate || !endedByItself(task)) return false;
-  const endedAt = timestampToMs(taskTime(task)) ?? 0;
+  const endedAt = statusAt(task);
   // Its node was lost: that says nothing about the new spec.
   if (endedAt <= startOfUpdate(table) || observedState(task) === TaskState.ORPHANED) return false;
   const runningSince = timestampToMs(task.status?.runningSince);

@@ -47,7 +47,9 @@ function isBlocked(
   const { service, world } = table;
   const noRoom = service.spec && noRoomFor(service.spec, updateConfig(service), world.nodes);
   const why = noRoom ?? whyLate(table, policy, underWay);
-  return why !== undefined && table.moveUpdate({ type: 'blocked', why });
+  if (why === undefined) return false;
+  table.moveUpdate({ type: 'blocked', why });
+  return true;
 }
 
 function whyLate(
@@ -160,11 +162,5 @@ const watchMs = ({ delayMs, monitorMs }: UpdatePolicy): number =>
 const runs = (table: SlotTable, slot: Slot): boolean =>
   table.live(slot).some((task) => observedState(task) === TaskState.RUNNING);
 
-const compareNames = (a: Slot, b: Slot): number =>
-  a.name.slot !== b.name.slot
-    ? a.name.slot < b.name.slot
-      ? -1
-      : 1
-    : a.name.nodeId < b.name.nodeId
-      ? -1
-      : 1;
+const compareNames = ({ name: a }: Slot, { name: b }: Slot): number =>
+  Number(a.slot - b.slot) || Number(a.nodeId > b.nodeId) - Number(a.nodeId < b.nodeId);

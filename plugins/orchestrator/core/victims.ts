@@ -31,8 +31,7 @@ export function bestFirst(filled: readonly Filled[]): readonly Filled[] {
   return ranked.sort((a, b) => (a.rank === b.rank ? 0 : a.rank - b.rank)).map(({ each }) => each);
 }
 
-const compareNumbers = (a: Slot, b: Slot): number =>
-  a.name.slot < b.name.slot ? -1 : a.name.slot > b.name.slot ? 1 : 0;
+const compareNumbers = (a: Slot, b: Slot): number => Number(a.name.slot - b.name.slot);
 
 const runs = ({ standing }: Filled): boolean =>
   standing.some((task) => observedState(task) === TaskState.RUNNING);

@@ -665,3 +665,19 @@ test('a delay as long as the monitor period: the last tasks are watched a second
   swarm.advance(1);
   assert.equal(swarm.updateState('web'), 'COMPLETED');
 });
+
+test('progress deadline of nothing: the update pauses in the run that begins it, and is silent where a task is', () => {
+  const swarm = running({}, { count: 1, ...withLabel(DEADLINE, '0s') });
+  begin(swarm);
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+  assert.match(swarm.service('web').updateStatus!.message, /does not run after 0 s \(created\)$/);
+
+  const silent = running({}, { count: 1, ...withLabel(DEADLINE, '10s') });
+  begin(silent);
+  silent.write((draft) => {
+    const task = draft.get('task', made(silent)[0]!.id)!;
+    draft.update('task', { ...task, status: { ...task.status!, message: '' } });
+  });
+  silent.advance(10_000);
+  assert.match(silent.service('web').updateStatus!.message, /does not run after 10 s$/);
+});
