@@ -56,9 +56,13 @@ export class LoopbackNetwork {
   }
 }
 
+export type Weather = 'arrives' | 'late' | 'lost';
+
 export class LoopbackServer implements RpcServer {
   /** While false nobody reaches it. */
   up = true;
+  /** What becomes of each message of its streams; `late` ones come after the next one. Default: all arrive. */
+  weather: ((path: string) => Weather) | undefined;
 
   constructor(private readonly addresses: readonly string[] = []) {
     this.mount(health((service) => this.mounts.has(service)));
@@ -279,6 +283,10 @@ class LoopbackCall {
     }
   }
 
+  weather(): Weather {
+    return this.server.weather?.(this.call.path) ?? 'arrives';
+  }
+
   cancel(): void {
     this.release();
     this.gone.abort();
@@ -402,12 +410,19 @@ async function* many<Q, S>(
   requests: AsyncGenerator<Uint8Array>,
 ): AsyncGenerator<S, void, undefined> {
   const queue = new MessageQueue<Uint8Array>();
-  call
-    .run(requests, (message) => queue.push(message))
-    .then(
-      () => queue.end(),
-      (error: unknown) => queue.end(error),
-    );
+  const late: Uint8Array[] = [];
+  const deliver = (message: Uint8Array): Promise<void> => {
+    const weather = call.weather();
+    if (weather === 'late') late.push(message);
+    if (weather !== 'arrives') return Promise.resolve();
+    const pushed = queue.push(message);
+    for (const one of late.splice(0)) queue.push(one).catch(() => undefined);
+    return pushed;
+  };
+  call.run(requests, deliver).then(
+    () => queue.end(),
+    (error: unknown) => queue.end(error),
+  );
   try {
     for await (const message of queue) yield method.responseDeserialize(message as Buffer);
   } finally {
