@@ -17,19 +17,29 @@ const writer: Writer = {
   writes: ['node.existence', 'node.certificate', 'cluster.ca'],
 };
 
-const unmounts = new WeakMap<Context, () => void>();
+export interface CaServerConfig {
+  /** So long after its certificate ran out a node may still renew it. Default: not at all. */
+  readonly expiredGraceHours?: number;
+}
+
+const unmounts = new WeakMap<Context<CaServerConfig>, () => void>();
 
 /** Issues the cluster's certificates while this manager leads. */
-export const caServer = definePlugin({
+export const caServer = definePlugin<CaServerConfig>({
   id: 'ca-server',
   version: '0.1.0',
   scope: 'leader',
   requires: [Store, RpcServer, CertificateAuthority],
   optional: [ExternalAuthority],
   policy: 'restart',
+  config: {
+    type: 'object',
+    properties: { expiredGraceHours: { type: 'number', minimum: 0 } },
+  },
 
   start(ctx) {
     const { env, log, signal } = ctx;
+    const graceMs = (ctx.config.expiredGraceHours ?? 0) * 3_600_000;
     const store = ctx.get(Store);
     const rpc = ctx.get(RpcServer);
     const polls = new CertificatePolls(() => store.view());
@@ -46,7 +56,7 @@ export const caServer = definePlugin({
     ctx.run('rotation', () => rotation.run());
     const writes = new GroupWriter(store, writer);
     const expose = ['control', 'remote'] as const;
-    const nodeCa = nodeCaHandlers({ env, log, writes, polls });
+    const nodeCa = nodeCaHandlers({ store, authority, graceMs, env, log, writes, polls });
     const mounted = [
       rpc.mount({ definition: NodeCAService, expose, handlers: nodeCa }),
       rpc.mount({ definition: CAService, expose, handlers: caHandlers(store) }),

@@ -5,7 +5,7 @@ import { token } from '../plugin/token.js';
  * everything else works on what it is given, since the cluster object is the truth about roots.
  * Errors: CA_CSR (invalid-argument: unreadable, bad self-signature or key), CA_NO_KEY
  * (failed-precondition: the root key is not here), CA_ROOT (invalid-argument: a root certificate or its
- * key that cannot sign for a cluster). One provider.
+ * key that cannot sign for a cluster), CA_PROOF (permission-denied). One provider.
  */
 export interface CertificateAuthority {
   /** What a new cluster's object holds: root certificate and key (PEM), digest, join tokens. */
@@ -22,8 +22,30 @@ export interface CertificateAuthority {
   crossSign(by: SigningRoot, certificatePem: string): string;
   /** The same asked of somebody else: what to send them. */
   crossSigningRequest(root: SigningRoot): CrossSigningRequest;
+  /**
+   * Whose certificate this was, whatever its dates: it must have been signed under these roots, and the
+   * request be signed with its key. Anything else is CA_PROOF.
+   */
+  formerNode(proof: FormerCertificate): FormerNode;
+  /** DER SubjectPublicKeyInfo of a certificate or a signing request, PEM; undefined of anything else. */
+  publicKeyOf(pem: string): Uint8Array | undefined;
   /** What follows from a root bundle: its digest, and two new tokens that name it. */
   tokensFor(certificatesPem: string, fips: boolean): RootTokens;
+}
+
+export interface FormerCertificate {
+  /** Leaf first. */
+  readonly chainPem: string;
+  readonly csrPem: string;
+  readonly rootsPem: string;
+}
+
+export interface FormerNode {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  /** Wall clock, ms. */
+  readonly notAfter: number;
+  readonly publicKey: Uint8Array;
 }
 
 /** What is to be known of a root bundle. Of several certificates, the first one is described. */

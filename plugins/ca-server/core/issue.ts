@@ -1,5 +1,6 @@
 // Who may have a certificate, and what of it is written down. Signing is somebody else's: it follows
 // from the node object.
+import type { FormerNode } from '@swarmkit/sdk/contracts/certificate-authority';
 import type { Peer } from '@swarmkit/sdk/contracts/rpc';
 import type { Draft } from '@swarmkit/sdk/contracts/store';
 import type { IssueNodeCertificateRequest } from '@swarmkit/sdk/wire/gen/swarmkit/ca';
@@ -11,6 +12,7 @@ import {
   NodeRole,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { callerId } from './caller.js';
+import { checkFormer, type FormerRules, MAX_CHAIN_BYTES } from './former.js';
 import { csrTooLong, invalidArgument, noToken, renewalOfNobody, starting } from './refusals.js';
 
 /** A request for an RSA key of 16,384 bits takes a third of it. It is kept in the node object. */
@@ -20,6 +22,7 @@ export interface IssueParts {
   id(): string;
   /** In the same time for every text of the same length. */
   sameText(a: string, b: string): boolean;
+  formerRules(): FormerRules;
 }
 
 export interface Issued {
@@ -28,22 +31,26 @@ export interface Issued {
 }
 
 /** Needs no store. */
-export function checkRequest({ csr }: IssueNodeCertificateRequest): void {
+export function checkRequest({ csr, expiredCertificate }: IssueNodeCertificateRequest): void {
   if (csr.length === 0) throw invalidArgument();
+  if (expiredCertificate.length > MAX_CHAIN_BYTES) throw invalidArgument();
   if (csr.length > MAX_CSR_BYTES) throw csrTooLong(MAX_CSR_BYTES);
 }
 
+/** `former`: the node that the request shows a certificate of, which ran out. */
 export function issue(
   draft: Draft,
   request: IssueNodeCertificateRequest,
   peer: Peer,
   parts: IssueParts,
+  former?: FormerNode,
 ): Issued {
   const cluster = clusterOf(draft);
   const caller = callerId(peer, cluster);
-  return caller === undefined
-    ? join(draft, cluster, request, parts)
-    : renew(draft, caller, request.csr);
+  if (caller !== undefined) return renew(draft, caller, request.csr);
+  if (former === undefined) return join(draft, cluster, request, parts);
+  checkFormer(former, cluster, draft.get('node', former.nodeId), parts.formerRules());
+  return renew(draft, former.nodeId, request.csr);
 }
 
 export function clusterOf(view: Pick<Draft, 'find'>): Cluster {

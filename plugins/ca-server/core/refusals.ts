@@ -40,3 +40,11 @@ export const tooManyPolls = (limit: number): SwarmError =>
     'CASERVER_POLLS',
     `more than ${limit} callers wait for a certificate: ask again later`,
   );
+
+/** `reason` completes the sentence. */
+export const formerRefused = (nodeId: string, reason: string): SwarmError =>
+  new SwarmError(
+    'permission-denied',
+    'CASERVER_FORMER',
+    `the certificate of node ${nodeId} ran out and cannot be renewed: ${reason}; join the cluster anew with a token`,
+  );

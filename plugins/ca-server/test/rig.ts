@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import {
   CertificateAuthority,
+  type FormerCertificate,
+  type FormerNode,
   type SigningRoot,
   type SignRequest,
 } from '@swarmkit/sdk/contracts/certificate-authority';
@@ -28,7 +30,7 @@ import {
 } from '@swarmkit/sdk/wire/gen/swarmkit/ca';
 import type { Cluster, Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { IssuanceStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { caServer } from '../plugin.js';
+import { type CaServerConfig, caServer } from '../plugin.js';
 
 export const tokens = { worker: 'the-worker-token', manager: 'the-managr-token' };
 export const anybody = { id: 'test', writes: ['any'] } as const;
@@ -44,6 +46,16 @@ export class FakeAuthority {
   }
   inspectRoot(pem: string) {
     return { subject: Buffer.from(`subject of ${pem}`), publicKey: Buffer.from(`key of ${pem}`) };
+  }
+  /** `ID CLUSTER END KEY` is a certificate of that node, `key KEY` a request. */
+  formerNode({ chainPem, csrPem }: FormerCertificate): FormerNode {
+    const [nodeId = '', clusterId = '', end, key = ''] = chainPem.split(' ');
+    if (csrPem !== `key ${key}`)
+      throw new SwarmError('permission-denied', 'CA_PROOF', 'the certificate has another key');
+    return { nodeId, clusterId, notAfter: Number(end), publicKey: Buffer.from(key) };
+  }
+  publicKeyOf(pem: string): Uint8Array | undefined {
+    return Buffer.from(/key (\S+)/.exec(pem)?.[1] ?? 'none');
   }
   tokensFor(pem: string, fips: boolean) {
     const token = (role: string): string => `${role} token of ${pem}${fips ? ' fips' : ''}`;
@@ -79,7 +91,7 @@ export class Rig {
   readonly faults: unknown[] = [];
   readonly logged: string[] = [];
   private stopping = new AbortController();
-  private context: Context | undefined;
+  private context: Context<CaServerConfig> | undefined;
 
   seed(overrides: Partially<Cluster> = {}, ...nodes: Node[]): this {
     const rootCa = {
@@ -110,7 +122,7 @@ export class Rig {
       env: this.env,
       log: { debug: log, info: log, warn: log, error: log },
       signal: this.stopping.signal,
-      config: {},
+      config: { expiredGraceHours: 24 },
       get: (token: Token<unknown>) => given.get(token.id),
       maybe: (token: Token<unknown>) => given.get(token.id),
       consume: (
@@ -121,7 +133,7 @@ export class Rig {
         subscriptions.push(stream.subscribe(handler));
       },
       run: (_where: string, work: () => Promise<void>) => void work().catch(fault),
-    } as unknown as Context;
+    } as unknown as Context<CaServerConfig>;
     void caServer.start?.(this.context);
     this.stopping.signal.addEventListener('abort', () => {
       for (const subscription of subscriptions) subscription.unsubscribe();

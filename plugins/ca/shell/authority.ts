@@ -2,6 +2,8 @@ import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'n
 import type {
   CertificateAuthority,
   CrossSigningRequest,
+  FormerCertificate,
+  FormerNode,
   RootFacts,
   RootMaterial,
   RootTokens,
@@ -12,6 +14,7 @@ import type { Env } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { nodeProfile, rootProfile, SERIAL_BYTES, serialOf } from '../core/certificate-profile.js';
 import { joinToken, SECRET_BYTES } from '../core/join-token.js';
+import { formerNode } from './held-identity.js';
 import { readPem, writePem } from './pem.js';
 import {
   checkAuthority,
@@ -115,6 +118,33 @@ export class Authority implements CertificateAuthority {
         constraints: constraintsOf(certificate),
       };
     });
+  }
+
+  formerNode({ chainPem, csrPem, rootsPem }: FormerCertificate): FormerNode {
+    try {
+      const former = formerNode(chainPem, rootsPem);
+      if (!spkiOf(publicKeyOfCsr(csrPem)).equals(former.publicKey))
+        throw new Error('has another key than the request');
+      return former;
+    } catch (cause) {
+      // Node and OpenSSL have words of their own.
+      const own = cause instanceof Error && !('code' in cause) ? cause.message : 'cannot be used';
+      throw new SwarmError(
+        'permission-denied',
+        'CA_PROOF',
+        `the certificate that the request shows ${own}`,
+        { cause },
+      );
+    }
+  }
+
+  publicKeyOf(pem: string): Uint8Array | undefined {
+    try {
+      const isRequest = pem.includes('CERTIFICATE REQUEST-----');
+      return spkiOf(isRequest ? publicKeyOfCsr(pem) : new X509Certificate(pem).publicKey);
+    } catch {
+      return undefined;
+    }
   }
 
   // A promise, as the contract has it: other authorities ask an outside signer.

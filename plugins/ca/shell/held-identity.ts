@@ -41,7 +41,27 @@ export function holdIdentity(certificatePem: string, key: KeyObject, rootsPem: s
   };
 }
 
-/** The same for a certificate that somebody signed for us: CA_CERTIFICATE when it is of no use. */
+/**
+ * Who the node of a certificate was, by its chain alone. Throws a plain Error that completes "the
+ * certificate …". Does not look at the clock.
+ */
+export function formerNode(chainPem: string, rootsPem: string) {
+  const chain = readCertificates(chainPem);
+  const [leaf] = chain;
+  if (leaf === undefined) throw new Error('is not a PEM certificate');
+  verifyChain(chain, readCertificates(rootsPem));
+  const { O: clusterId, OU: unit, CN: nodeId } = subjectOf(leaf);
+  if (clusterId === undefined || nodeId === undefined || roleOf(unit) === undefined)
+    throw new Error('does not name a node, its cluster and its role');
+  return {
+    nodeId,
+    clusterId,
+    notAfter: Date.parse(leaf.validTo),
+    publicKey: spkiOf(leaf.publicKey),
+  };
+}
+
+/** An identity of a certificate that somebody signed for us: CA_CERTIFICATE when it is of no use. */
 export function holdGiven(certificatePem: string, key: KeyObject, rootsPem: string): Held {
   try {
     return holdIdentity(certificatePem, key, rootsPem);

@@ -172,6 +172,42 @@ test('one form for the same bundle, whatever stands around the blocks', (t) => {
   assert.deepEqual(Buffer.from(facts.publicKey), spki);
 });
 
+test('a certificate that ran out proves who its node was, by its key', () => {
+  const root = authority().createRoot();
+  const key = generateKey();
+  const csrPem = createCsr(key);
+  const chainPem = authority().signWith(root, { ...request(), csrPem });
+  const rootsPem = `${authority().createRoot().certificatePem}\n${root.certificatePem}`;
+  const late = authority(Date.now() + 1_000 * 86_400_000);
+  const proof = { chainPem, csrPem: createCsr(key), rootsPem };
+  const former = late.formerNode(proof);
+  assert.deepEqual([former.nodeId, former.clusterId], ['n1', 'c1']);
+  assert.equal(former.notAfter, Date.parse(new X509Certificate(chainPem).validTo));
+  assert.deepEqual(late.publicKeyOf(chainPem), late.publicKeyOf(csrPem));
+  assert.deepEqual(late.publicKeyOf(chainPem), former.publicKey);
+  assert.equal(late.publicKeyOf('rubbish'), undefined);
+  // Through a cross-signed root too.
+  const next = authority().createRoot();
+  const crossed = authority().crossSign(root, next.certificatePem);
+  const moved = authority().signWith(
+    { ...next, intermediatesPem: crossed },
+    { ...request(), csrPem },
+  );
+  assert.equal(late.formerNode({ ...proof, chainPem: moved }).nodeId, 'n1');
+  for (const wrong of [
+    { csrPem: createCsr(generateKey()) },
+    { csrPem: 'x' },
+    { chainPem: 'x' },
+    { chainPem: root.certificatePem },
+    { rootsPem: authority().createRoot().certificatePem },
+    { rootsPem: '' },
+  ])
+    assert.throws(() => late.formerNode({ ...proof, ...wrong }), {
+      kind: 'permission-denied',
+      code: 'CA_PROOF',
+    });
+});
+
 test('tokens name the digest of the bundle', () => {
   const { digest, workerToken, managerToken } = authority().tokensFor('', false);
   assert.equal(digest, `sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855`);
