@@ -18,6 +18,7 @@ export interface ManagerProcess {
 /** Managers as processes on the loopback: one that founded the cluster, and others that joined by token. */
 export class ManagerGroup {
   readonly managers: ManagerProcess[] = [];
+  private started = 0;
 
   private constructor(
     private readonly cleanup: Cleanup,
@@ -39,29 +40,38 @@ export class ManagerGroup {
 
   /** Starts one more; it founds the cluster or joins it. */
   async add(): Promise<ManagerProcess> {
+    const manager = await this.startNode('manager');
+    this.managers.push(manager);
+    await this.complete();
+    return manager;
+  }
+
+  /** Starts a node that joins as a worker. */
+  addWorker(): Promise<ManagerProcess> {
+    return this.startNode('worker');
+  }
+
+  private async startNode(role: 'manager' | 'worker'): Promise<ManagerProcess> {
     const address = `127.0.0.1:${await freePort()}`;
     const [first] = this.managers;
     const join =
       first === undefined
         ? []
-        : ['--join-addr', first.address, '--join-token', await this.managerToken()];
+        : ['--join-addr', first.address, '--join-token', await this.token(role)];
     const stateDir = path.join(this.cleanup.folder(), 'state');
     const daemon = new Daemon(
       {
         stateDir,
         executor: 'process',
         remoteAddr: address,
-        args: ['--config', this.config, '--hostname', `manager-${this.managers.length}`, ...join],
+        args: ['--config', this.config, '--hostname', `${role}-${this.started++}`, ...join],
       },
       this.cleanup,
     );
     await daemon.start();
     const swarm = new Swarm(daemon.socket);
     this.cleanup.add('control connection', () => swarm.close());
-    const manager = { address, daemon, swarm };
-    this.managers.push(manager);
-    await this.complete();
-    return manager;
+    return { address, daemon, swarm };
   }
 
   /** Asks one after the other until one answers; a follower may not. */
@@ -111,9 +121,9 @@ export class ManagerGroup {
       .join('');
   }
 
-  private async managerToken(): Promise<string> {
+  private async token(role: 'manager' | 'worker'): Promise<string> {
     const cluster = await until('the cluster is there', () => this.ask((swarm) => swarm.cluster()));
-    return defined(cluster.rootCa?.joinTokens?.manager);
+    return defined(cluster.rootCa?.joinTokens?.[role]);
   }
 }
 

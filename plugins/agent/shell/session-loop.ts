@@ -53,6 +53,8 @@ export class SessionLoop {
   private registeredAt: number | undefined;
   private sessionId = '';
   private complaint = '';
+  /** The last try over the control socket came to nothing: this node's manager does not run, or not yet. */
+  private isSocketDead = false;
   private readonly look: Wakeup;
 
   constructor(private readonly parts: SessionLoopParts) {
@@ -76,6 +78,7 @@ export class SessionLoop {
         await this.session(address, stop);
       } catch (error) {
         if (stop.aborted) return;
+        this.isSocketDead = address === this.parts.controlSocket && this.registeredAt === undefined;
         if (address !== undefined) this.managers = observe(this.managers, address, sessionClosed);
         const now = env.clock.monotonic();
         const lastedMs = now - (this.registeredAt ?? now);
@@ -128,9 +131,10 @@ export class SessionLoop {
 
   private chooseAddress(): string {
     const { identity, controlSocket, env } = this.parts;
-    if (controlSocket !== undefined && identity.current().role === 'manager') return controlSocket;
-    const chosen = chooseManager(this.managers, env.random.next());
-    if (chosen !== undefined) return chosen.address;
+    const own = identity.current().role === 'manager' ? controlSocket : undefined;
+    if (own !== undefined && !this.isSocketDead) return own;
+    const chosen = chooseManager(this.managers, env.random.next())?.address ?? own;
+    if (chosen !== undefined) return chosen;
     throw new SwarmError(
       'unavailable',
       'AGENT_NO_MANAGER',

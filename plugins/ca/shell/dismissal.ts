@@ -21,6 +21,7 @@ export interface DismissalParts {
  */
 export class Dismissal {
   private isWaiting = false;
+  private look = new AbortController();
 
   constructor(private readonly parts: DismissalParts) {
     parts.duty.publish(true);
@@ -33,12 +34,19 @@ export class Dismissal {
     void this.wait();
   }
 
+  /** There is another certificate. */
+  renewed(): void {
+    if (this.parts.role() === 'worker') this.look.abort();
+  }
+
   private async wait(): Promise<void> {
     const { clock, log, duty, role, forceRenewal, signal } = this.parts;
-    await delay(clock, PATIENCE_MS, signal);
-    if (!signal.aborted && role() === 'manager') {
+    this.look = new AbortController();
+    const either = AbortSignal.any([signal, this.look.signal]);
+    await delay(clock, PATIENCE_MS, either);
+    if (!either.aborted) {
       forceRenewal('the managers have removed this one from among them');
-      await delay(clock, PATIENCE_MS, signal);
+      await delay(clock, PATIENCE_MS, either);
     }
     this.isWaiting = false;
     if (signal.aborted) return;

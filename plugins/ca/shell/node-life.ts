@@ -266,6 +266,7 @@ export class NodeLife implements IdentityNews, KnownManagers, DataKeys, KeyLock 
   private publish(held: Held): Held {
     this.tellKek();
     this.parts.identity.publish(held.identity);
+    this.dismissal.renewed();
     return held;
   }
 }

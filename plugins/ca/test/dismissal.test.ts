@@ -23,11 +23,17 @@ function dismissal(role: () => 'manager' | 'worker') {
 }
 
 it('a manager that was removed is none at once, and may be one again when it is a worker first', async () => {
-  const { made, clock, told } = dismissal(() => 'worker');
+  let role: 'manager' | 'worker' = 'manager';
+  const { made, clock, told } = dismissal(() => role);
   made.dismiss();
   made.dismiss();
+  await clock.advance(3_000);
+  made.renewed();
+  role = 'worker';
+  await clock.advance(1_000);
+  made.renewed();
   await clock.advance(60_000);
-  assert.deepEqual(told, ['0 true', '0 false', '16000 true']);
+  assert.deepEqual(told, ['0 true', '0 false', '4000 true']);
 });
 
 it('where the certificate stays that of a manager it is renewed, and the node is one again after 32 s', async () => {

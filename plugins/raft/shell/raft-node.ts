@@ -274,6 +274,7 @@ export class RaftNode implements Consensus {
     if (forget || this.isExpelled) {
       await this.running?.disk.erase();
       await this.crypto.keys.erase();
+      this.options.log.info('forgot the raft log: this node is no manager now');
     }
     await this.running?.disk.close();
   }
