@@ -40,6 +40,8 @@ export interface Stored extends StoredLog {
   readonly confState: ConfState;
   /** Those that the snapshot describes: what they can do decides what may be used in this group. */
   readonly members: readonly RaftMember[];
+  /** Whether this member was removed from the group before `snapshot`. */
+  readonly removed: boolean;
 }
 
 /**
@@ -87,6 +89,7 @@ export class Raft {
     const configuration = fromConfState(stored.confState);
     this.state = new RaftState(settings, new RaftLog(stored), stored.hardState, configuration);
     this.state.know(stored.members);
+    this.state.removed = stored.removed;
   }
 
   get role(): Role {

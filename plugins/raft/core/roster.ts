@@ -2,7 +2,7 @@
  * Who the members are: their addresses and node ids, and the raft ids that are never used again.
  * Built from the configuration changes in the log, so every member has the same one.
  */
-import type { ConfState } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { ConfChangeType, type ConfState } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
 import { type Change, describedMembers, singleChanges } from './change.js';
@@ -34,13 +34,16 @@ export class Roster {
    * member until then: without it nothing could be left.
    */
   apply(change: Change, confState: ConfState): void {
-    // A forced new cluster adds itself with a placeholder that names nobody.
-    for (const member of describedMembers(change))
-      if (member.raftId !== 0n && !this.gone.has(member.raftId))
-        this.byId.set(member.raftId, member);
     const staying = new Set(everyMember(fromConfState(confState)));
-    for (const { nodeId } of singleChanges(change))
-      if (nodeId !== 0n && !staying.has(nodeId)) this.remove(nodeId);
+    const singles = singleChanges(change);
+    // It describes whom it changes and nobody else. A forced new cluster adds itself with a placeholder.
+    for (const member of describedMembers(change))
+      if (staying.has(member.raftId) && singles.some(({ nodeId }) => nodeId === member.raftId))
+        this.byId.set(member.raftId, member);
+    // Also one that was never described, as SwarmKit does it.
+    for (const { type, nodeId } of singles)
+      if (type === ConfChangeType.ConfChangeRemoveNode && nodeId !== 0n && !staying.has(nodeId))
+        this.remove(nodeId);
     for (const raftId of [...this.byId.keys()]) if (!staying.has(raftId)) this.remove(raftId);
   }
 

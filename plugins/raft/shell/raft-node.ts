@@ -320,6 +320,7 @@ export class RaftNode implements Consensus {
         snapshot: snapshot ?? ORIGIN,
         confState: snapshot?.confState ?? ConfState.create(),
         members: this.roster.members,
+        removed: this.roster.isRemoved(stored.member.raftId),
         entries: stored.entries,
         committed: stored.hardState.commit,
       },

@@ -14,7 +14,7 @@ describe('any disorder', () => {
         const story = live(seed);
         for (const key of Object.keys(sum) as (keyof Story)[]) sum[key] += story[key];
       }),
-      { numRuns: LIVES },
+      { numRuns: LIVES, endOnFailure: true },
     );
     // The disorder must not be so large that nothing happens in it.
     const each = (count: number): number => count / LIVES;

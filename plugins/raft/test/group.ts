@@ -131,6 +131,7 @@ export class GroupMember {
         snapshot,
         confState,
         members: membership.members,
+        removed: this.roster.isRemoved(this.id),
         entries: [...entries],
         committed: hardState.commit,
       },

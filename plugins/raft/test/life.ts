@@ -50,7 +50,7 @@ class Life {
   private readonly churn: number;
   private readonly theme: Theme;
   /** Its clock is slow: it finds out late that others have gone on without it. */
-  private readonly slow: bigint;
+  private slow: bigint;
   private readonly ours: (id: bigint) => number;
   private nextId: bigint;
   private proposed = 0;
@@ -198,16 +198,18 @@ class Life {
   private followTheme(): void {
     const { dice, group, theme } = this;
     if (theme === 'everything') return;
-    if (dice.int(8) === 0) group.passes = this.themeOfNetwork();
+    if (dice.int(25) === 0) group.passes = this.themeOfNetwork();
     if (theme === 'reads') this.readFromLeader();
     else if (dice.int(3) === 0 && group.leader !== undefined) this.change(group.leader);
   }
 
   private themeOfNetwork(): (message: Message) => boolean {
-    const { dice, group, slow } = this;
+    const { dice, group } = this;
     if (dice.int(3) === 0) return () => true;
-    const leads = group.members.get(slow)?.raft?.role === 'leader';
-    if (!leads || dice.int(3) === 0) return this.partition();
+    const { leader } = group;
+    if (leader === undefined || dice.int(3) === 0) return this.partition();
+    this.slow = leader.id;
+    const slow = leader.id;
     return ({ from, to }) => from !== slow && to !== slow;
   }
 
@@ -304,10 +306,11 @@ class Life {
         this.snapshots++;
         return;
       case 3:
-        group.passes = this.partition();
+        // It lasts: an election takes a hundred steps and more.
+        if (dice.int(6) === 0) group.passes = this.partition();
         return;
       case 4:
-        group.passes = () => true;
+        if (dice.int(6) === 0) group.passes = () => true;
         return;
       default:
     }
