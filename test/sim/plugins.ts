@@ -5,6 +5,7 @@ import allocator from '@swarmkit/plugin-allocator/plugin';
 import cluster from '@swarmkit/plugin-cluster/plugin';
 import controlApi from '@swarmkit/plugin-control-api/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
+import leaderProxy from '@swarmkit/plugin-leader-proxy/plugin';
 import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
 import reaper from '@swarmkit/plugin-reaper/plugin';
@@ -20,6 +21,7 @@ export const plugins: PluginSet = {
   raft: raft as Any,
   store: store as Any,
   manager: [
+    leaderProxy,
     controlApi,
     cluster,
     turn,

@@ -47,8 +47,8 @@ export async function runSeed(options: SeedOptions): Promise<SeedReport> {
   const forRaft = profile === 'raft' || (profile === 'all' && dice.int(2) === 0);
   const world = new World({
     seed: name,
-    managers: 1,
-    agents: 1 + dice.int(3),
+    managers: [1, 2, 3, 3, 3, 5][dice.int(forRaft ? 6 : 4)] as number,
+    agents: 1 + dice.int(forRaft ? 1 : 3),
     managersRunTasks: dice.int(2) === 0,
     raft: {
       timing: 'fast',
@@ -139,6 +139,7 @@ class Play {
       return;
     }
     world.admit();
+    if (world.random.int(2) === 0) await world.until(BOOT_MS, () => world.isWhole);
     const [one, two] = clients as [(typeof clients)[0], (typeof clients)[0], (typeof clients)[0]];
     one.life.later(0, 'begins', () => {
       void registers.create(one).then(() => {

@@ -18,6 +18,8 @@ export function checkConverged(world: World): string | undefined {
 function leaders(world: World): string | undefined {
   const { leader, ledger, managers } = world;
   if (leader === undefined) return 'nobody leads';
+  const members = leader.consensus?.members().length ?? 0;
+  if (members !== managers.length) return `${members} of ${managers.length} managers are members`;
   for (const { name, consensus } of managers) {
     const applied = consensus?.appliedIndex ?? 0n;
     if (applied < ledger.highest) return `${name} has applied ${applied} of ${ledger.highest}`;

@@ -8,7 +8,13 @@ import type { RootLogger } from '@swarmkit/kernel/log';
 import { CertificateAuthority } from '@swarmkit/sdk/contracts/certificate-authority';
 import { Consensus, type StateMachine } from '@swarmkit/sdk/contracts/consensus';
 import { Executors, type ExecutorEvent } from '@swarmkit/sdk/contracts/executor';
-import { type Identity, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
+import {
+  type Identity,
+  IdentityNews,
+  KnownManagers,
+  NodeIdentity,
+} from '@swarmkit/sdk/contracts/identity';
+import { Membership } from '@swarmkit/sdk/contracts/membership';
 import { RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { ScopeGates } from '@swarmkit/sdk/contracts/scope-gate';
 import { type Space, Storage } from '@swarmkit/sdk/contracts/storage';
@@ -46,8 +52,10 @@ export interface MachineOptions {
   readonly drift: Drift;
   readonly resources: { readonly nanoCpus: bigint; readonly memoryBytes: bigint };
   readonly runsTasks: boolean;
-  /** `host:port` of managers that the agent asks first. */
+  /** `host:port` of all managers. */
   readonly managers: readonly string[];
+  /** Begins the group of managers; the others join it. */
+  readonly founder: boolean;
   readonly raft: Readonly<Record<string, unknown>>;
   readonly plugins: PluginSet;
 }
@@ -61,6 +69,9 @@ export interface Watcher {
   /** A plugin failed. */
   fault(machine: Machine, plugin: string, error: unknown): void;
 }
+
+/** How long a manager that was dismissed stays out. */
+const REJOIN_MS = 3_000;
 
 export interface DiskWeather {
   readonly minMs: number;
@@ -76,6 +87,7 @@ export class Machine {
   life: Life | undefined;
   host: Host | undefined;
   consensus: Consensus | undefined;
+  membership: Membership | undefined;
   store: Store | undefined;
   lives = 0;
   /** Batches that crashes took along, and those that survived without having been acknowledged. */
@@ -176,10 +188,13 @@ export class Machine {
   }
 
   private takesMachine = false;
+  /** It knows the others from then on, and founds nothing. */
+  private wasDismissed = false;
 
   private died(life: Life, executor: FakeExecutor): void {
     executor.crash();
     this.consensus = undefined;
+    this.membership = undefined;
     this.store = undefined;
     const { survived, lost } = this.disk.crash(this.dice.int(3));
     this.tornWrites += survived;
@@ -205,8 +220,12 @@ export class Machine {
     life.onEnd(() => this.died(life, executor));
     const list: PluginManifest[] = [this.edges(life)];
     if (role === 'manager') {
+      const raft = interceptProvided(plugins.raft, Membership, (membership) => {
+        if (life.alive) this.membership = membership;
+        return membership;
+      });
       list.push(
-        interceptProvided(plugins.raft, Consensus, (value) => this.sawConsensus(life, value)),
+        interceptProvided(raft, Consensus, (value) => this.sawConsensus(life, value)),
         interceptProvided(plugins.store, Store, (value) => this.sawStore(life, value)),
       );
       list.push(...plugins.manager);
@@ -254,7 +273,15 @@ export class Machine {
 
   private edges(life: Life): PluginManifest {
     const { exchange, disk, address, name, options } = this;
-    const { nodeId, clusterId, role } = options;
+    const { nodeId, clusterId, role, managers, founder } = options;
+    const managerGate = new BehaviorSubject(true);
+    const dismiss = (): void => {
+      this.wasDismissed = true;
+      managerGate.next(false);
+      // The certificate still says manager, so it asks to be taken in again.
+      life.later(REJOIN_MS, 'is a manager again', () => managerGate.next(true));
+    };
+    const knowsOthers = (): boolean => !founder || this.wasDismissed;
     const identity: Identity = {
       nodeId,
       clusterId,
@@ -282,6 +309,8 @@ export class Machine {
       provides: [
         Storage,
         NodeIdentity,
+        IdentityNews,
+        KnownManagers,
         RpcClient,
         ...(server === undefined ? [] : [RpcServer, CertificateAuthority]),
       ],
@@ -292,12 +321,27 @@ export class Machine {
           current: () => identity,
           identity$: new BehaviorSubject(identity),
         });
+        ctx.provide(IdentityNews, {
+          roots: async () => undefined,
+          node: () => undefined,
+          managers: () => undefined,
+          dismissed: dismiss,
+        });
+        ctx.provide(KnownManagers, {
+          others: () =>
+            knowsOthers()
+              ? managers
+                  .filter((other) => other !== address)
+                  .map((other) => ({ nodeId: '', address: other }))
+              : [],
+          founder: () => founder,
+        });
         ctx.provide(RpcClient, exchange.client(at));
         ctx.provide(ScopeGates, { scope: 'agent', open$: new BehaviorSubject(true) });
         if (server === undefined) return;
         ctx.provide(RpcServer, server);
         ctx.provide(CertificateAuthority, falseAuthority);
-        ctx.provide(ScopeGates, { scope: 'manager', open$: new BehaviorSubject(true) });
+        ctx.provide(ScopeGates, { scope: 'manager', open$: managerGate });
       },
     });
   }

@@ -14,6 +14,8 @@ export class Nemesis {
     fullDisks: 0,
     runtimesDown: 0,
     containersKilled: 0,
+    'members removed': 0,
+    'leadership handed over': 0,
   };
   private stopped = false;
 
@@ -61,7 +63,7 @@ export class Nemesis {
   private strike(): void {
     const { random, world } = this;
     const machine = this.pick();
-    switch (random.int(10)) {
+    switch (random.int(world.managers.length > 1 ? 13 : 10)) {
       case 0:
       case 1:
         this.crash(machine);
@@ -87,8 +89,17 @@ export class Nemesis {
       case 8:
         this.runtimeDown(machine);
         return;
-      default:
+      case 9:
         this.killContainer(machine);
+        return;
+      case 10:
+        this.removeMember();
+        return;
+      case 11:
+        this.handOver();
+        return;
+      default:
+        this.isolateLeader();
     }
   }
 
@@ -115,6 +126,56 @@ export class Nemesis {
     for (const [a, b] of links) world.network.cut(a, b);
     this.after(random.next() * 12_000, () => {
       for (const [a, b] of links) world.network.mend(a, b);
+    });
+  }
+
+  /** The leader hears nobody, or nobody hears the leader, or both. */
+  private isolateLeader(): void {
+    const { random, world } = this;
+    const { leader } = world;
+    if (leader === undefined) return;
+    this.counts.partitions++;
+    const ways = 1 + random.int(3);
+    const links = world.managers
+      .filter((other) => other !== leader)
+      .flatMap((other): [string, string][] => [
+        ...(ways & 1 ? ([[leader.name, other.name]] as [string, string][]) : []),
+        ...(ways & 2 ? ([[other.name, leader.name]] as [string, string][]) : []),
+      ]);
+    for (const [a, b] of links) world.network.cut(a, b);
+    this.after(random.next() * 12_000, () => {
+      for (const [a, b] of links) world.network.mend(a, b);
+    });
+  }
+
+  /** One leaves the group, and comes back as a new member. */
+  private removeMember(): void {
+    const { random, world } = this;
+    const { membership, life, consensus } = world.leader ?? {};
+    if (membership === undefined || life === undefined || consensus === undefined) return;
+    const members = membership.members();
+    const member = members[random.int(members.length)];
+    if (member === undefined || members.length < 3) return;
+    life.later(0, 'removes a member', () => {
+      membership.remove(member.raftId).then(
+        () => {
+          this.counts['members removed']++;
+        },
+        () => undefined,
+      );
+    });
+  }
+
+  private handOver(): void {
+    const { membership, life } = this.world.leader ?? {};
+    if (membership === undefined || life === undefined) return;
+    life.later(0, 'hands over', () => {
+      membership.transferLeadership().then(
+        () => {
+          this.counts['leadership handed over']++;
+        },
+        () => undefined,
+      );
     });
   }
 

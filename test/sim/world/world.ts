@@ -6,9 +6,10 @@ import type { RootLogger } from '@swarmkit/kernel/log';
 import type { Consensus, StateMachine } from '@swarmkit/sdk/contracts/consensus';
 import type { Commit, ObjectKind, Objects, Store } from '@swarmkit/sdk/contracts/store';
 import type { Random } from '@swarmkit/sdk/plugin/env';
+import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { aNode } from '@swarmkit/sdk/testkit/fixtures';
 import { seededRandom } from '@swarmkit/sdk/testkit/virtual-env';
-import { NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { NodeRole, NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Ledger } from '../check/ledger.js';
 import { Oracle, versionKey } from '../check/oracle.js';
 import { TaskRules } from '../check/task-rules.js';
@@ -50,6 +51,7 @@ export class World implements Watcher {
   /** What must be in the state at the end, whatever happened. */
   private readonly acknowledged: { kind: ObjectKind; key: string; at: bigint }[] = [];
   private readonly exchange: Exchange;
+  private restoring = false;
 
   constructor(readonly options: WorldOptions) {
     const { seed, managers, agents } = options;
@@ -75,6 +77,7 @@ export class World implements Watcher {
           resources: { nanoCpus: 2n * cpu, memoryBytes: 256n * megabyte },
           runsTasks: role === 'worker' || options.managersRunTasks,
           managers: Array.from({ length: managers }, (_, i) => `manager-${i + 1}:4242`),
+          founder: name === 'manager-1',
           raft: options.raft,
           plugins: options.plugins,
         },
@@ -99,6 +102,15 @@ export class World implements Watcher {
   get leader(): Machine | undefined {
     return this.managers.find(
       (machine) => machine.isUp && machine.consensus?.leadership().leading === true,
+    );
+  }
+
+  /** Every manager is a member and has applied what the others have. */
+  get isWhole(): boolean {
+    const count = this.leader?.consensus?.members().length;
+    return (
+      count === this.managers.length &&
+      this.managers.every(({ consensus }) => consensus?.appliedIndex === this.ledger.highest)
     );
   }
 
@@ -127,7 +139,6 @@ export class World implements Watcher {
   start(machine: Machine): void {
     if (machine.isUp) return;
     if (machine.lives > 0) this.crashes.restarts++;
-    this.ledger.started(machine.name);
     machine.start();
   }
 
@@ -138,10 +149,10 @@ export class World implements Watcher {
     machine.crash(machineToo, acts);
   }
 
-  /** The agents' nodes, as if they had joined. */
+  /** The nodes of all but the founder, as if they had got their certificates. */
   admit(): void {
     const store = this.leader?.store;
-    const nodes = this.machines.filter((machine) => !machine.isManager);
+    const nodes = this.machines.filter(({ options }) => !options.founder);
     if (store === undefined) return;
     this.schedule.after(0, this.leader?.life ?? nature, 'admits nodes', () => {
       store
@@ -150,7 +161,13 @@ export class World implements Watcher {
             if (draft.get('node', options.nodeId) === undefined)
               draft.create(
                 'node',
-                aNode({ id: options.nodeId, status: { state: NodeStatus_State.UNKNOWN } }),
+                aNode({
+                  id: options.nodeId,
+                  status: { state: NodeStatus_State.UNKNOWN },
+                  ...(options.role === 'manager'
+                    ? { role: NodeRole.MANAGER, spec: { desiredRole: NodeRole.MANAGER } }
+                    : {}),
+                }),
               );
         })
         .catch(() => undefined);
@@ -174,6 +191,7 @@ export class World implements Watcher {
 
   consensus(machine: Machine, consensus: Consensus): void {
     const { life } = machine;
+    this.ledger.started(machine.name);
     consensus.leadership$.subscribe((leadership) => {
       if (life?.alive !== true) return;
       if (leadership.leading) this.schedule.note(`${machine.name} leads term ${leadership.term}`);
@@ -184,7 +202,8 @@ export class World implements Watcher {
   store(machine: Machine, store: Store): void {
     const { life } = machine;
     store.commits$.subscribe((commit) => {
-      if (life?.alive !== true) return;
+      // What a snapshot brings is no entry of its own.
+      if (life?.alive !== true || this.restoring) return;
       if (commit.index > this.oracle.index) this.show(commit);
       this.oracle.commit(commit);
     });
@@ -214,13 +233,17 @@ export class World implements Watcher {
       snapshot: () => inner.snapshot(),
       restore: (bytes, index) => {
         this.ledger.restored(name, index);
+        this.restoring = true;
         inner.restore(bytes, index);
+        this.restoring = false;
         this.ledger.state(name, index, bytes);
       },
     };
   }
 
   fault(machine: Machine, plugin: string, error: unknown): void {
+    // A daemon that cannot begin on a full disk says so, and tries again.
+    if (isSwarmError(error) && error.code === 'STORAGE_FULL') return;
     this.verdict.blame('no faults', `${machine.name}: ${plugin}: ${failureText(error)}`);
   }
 
