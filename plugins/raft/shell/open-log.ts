@@ -21,22 +21,43 @@ export async function openLog(
   nodeId: string,
   beginning: Beginning,
 ): Promise<LoadedLog> {
+  const { random, features, ownAddress, mustJoin } = beginning;
   const found = await disk.load();
   if (found !== undefined) {
     if (found.member.nodeId !== nodeId)
       throw foreignLog(found.member.nodeId, nodeId, disk.location);
-    return found;
+    return isBlank(found) && mustJoin() ? await join(disk, nodeId, beginning, found) : found;
   }
-  const { random, features, ownAddress, mustJoin, join } = beginning;
-  if (!mustJoin()) {
-    const raftId = newRaftId(random);
-    return await bootstrap(disk, { raftId, nodeId, address: ownAddress(), features });
-  }
-  const joined = await join();
+  if (mustJoin()) return await join(disk, nodeId, beginning, undefined);
+  return await bootstrap(disk, {
+    raftId: newRaftId(random),
+    nodeId,
+    address: ownAddress(),
+    features,
+  });
+}
+
+/**
+ * Taken in, and died before the leader's first word was on the disk: nobody is known to whom an answer
+ * could go, so without asking once more this member would hear and never be heard.
+ */
+const isBlank = ({ snapshot, entries }: LoadedLog): boolean =>
+  snapshot === undefined && entries.length === 0;
+
+async function join(
+  disk: LogDisk,
+  nodeId: string,
+  beginning: Beginning,
+  blank: LoadedLog | undefined,
+): Promise<LoadedLog> {
+  const joined = await beginning.join();
   if (joined === undefined) throw stopped();
   const { raftId, members } = joined;
+  if (raftId === blank?.member.raftId) return blank;
+  // Removed meanwhile, and taken in as another member.
+  if (blank !== undefined) await disk.erase();
   const addr = members.find((member) => member.raftId === raftId)?.addr ?? '';
-  const member = RaftMember.create({ raftId, nodeId, addr, features });
+  const member = RaftMember.create({ raftId, nodeId, addr, features: beginning.features });
   const hardState = HardState.create();
   // Nothing but whose log this is: entries and members come from the leader.
   await disk.create(member, hardState, []);
