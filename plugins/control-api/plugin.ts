@@ -33,7 +33,7 @@ export const controlApi = definePlugin({
     const consensus = ctx.maybe(Consensus);
     let gate: LeaderGate | undefined;
     if (consensus !== undefined) {
-      const standing = new LeaderGate(consensus, ctx.env.clock);
+      const standing = new LeaderGate(consensus, ctx.env.clock, ctx.maybe(Membership));
       ctx.consume('consensus.leadership', consensus.leadership$, (now) => standing.saw(now));
       gate = standing;
     }

@@ -1,15 +1,22 @@
 /**
  * A call on the control socket is the leader's to answer: a member that starts, or lags behind, would
  * show a state from before writes that were acknowledged. The call waits until this member leads and
- * has applied everything, as SwarmKit's waits for a leader.
+ * has applied everything, as SwarmKit's waits for a leader. A read also waits until a majority has said
+ * that this member leads still.
  */
 import type { Consensus, Leadership } from '@swarmkit/sdk/contracts/consensus';
+import type { Membership } from '@swarmkit/sdk/contracts/membership';
 import type { Call } from '@swarmkit/sdk/contracts/rpc';
-import type { Clock } from '@swarmkit/sdk/plugin/env';
+import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 
 /** Ten ticks of SwarmKit's Raft. */
 const WAIT_MS = 10_000;
+/** What is committed is applied at once, in slices of 10 ms. */
+const APPLY_MS = 2;
+const READS = /\/(?:Get|List)\w*$/;
+
+type GatedCall = Pick<Call, 'exposure' | 'signal' | 'path' | 'peer'>;
 
 export class LeaderGate {
   /** The last term in which this member led and had applied everything. */
@@ -18,6 +25,7 @@ export class LeaderGate {
   constructor(
     private readonly consensus: Consensus,
     private readonly clock: Clock,
+    private readonly group?: Pick<Membership, 'readIndex'>,
   ) {}
 
   /** To be told of every change of leadership. */
@@ -25,10 +33,26 @@ export class LeaderGate {
     if (leading) this.ledTerm = term;
   }
 
-  async pass({ exposure, signal }: Pick<Call, 'exposure' | 'signal'>): Promise<void> {
+  async pass({ exposure, signal, path, peer }: GatedCall): Promise<void> {
     if (exposure === 'control' && !this.isCurrent(this.consensus.leadership())) {
       await this.leads(signal);
       signal.throwIfAborted();
+    }
+    const isForLeader = exposure === 'control' || peer.forwardedBy !== undefined;
+    if (isForLeader && READS.test(path)) await this.confirm(signal);
+  }
+
+  /**
+   * A leader that was cut off does not know yet that another one leads, and would show what was before
+   * that one's writes. So a majority is asked; writes need no such question, they are one.
+   */
+  private async confirm(signal: AbortSignal): Promise<void> {
+    const { consensus, clock, group } = this;
+    if (group === undefined || consensus.members().length < 2) return;
+    const index = await group.readIndex();
+    while (consensus.appliedIndex < index) {
+      signal.throwIfAborted();
+      await delay(clock, APPLY_MS, signal);
     }
   }
 

@@ -8,25 +8,40 @@ import { LeaderGate } from '../shell/leader-gate.js';
 const none: Leadership = { term: 0n, leading: false, leaderId: 0n };
 
 class Rig {
+  /** Questions to the group that wait for their answer. */
+  readonly asked: { resolve(index: bigint): void; reject(error: Error): void }[] = [];
   readonly env = new VirtualEnv('gate');
   readonly leadership$ = new BehaviorSubject(none);
   readonly caller = new AbortController();
-  private readonly gate = new LeaderGate(
-    {
-      raftId: 7n,
-      leadership$: this.leadership$,
-      leadership: () => this.leadership$.value,
-    } as unknown as Consensus,
-    this.env.clock,
-  );
+  readonly consensus = {
+    raftId: 7n,
+    appliedIndex: 0n,
+    members: () => [{}, {}, {}],
+    leadership$: this.leadership$,
+    leadership: () => this.leadership$.value,
+  };
+  private readonly gate = new LeaderGate(this.consensus as unknown as Consensus, this.env.clock, {
+    readIndex: () =>
+      new Promise((resolve, reject) => {
+        this.asked.push({ resolve, reject });
+      }),
+  });
 
   constructor() {
     this.leadership$.subscribe((now) => this.gate.saw(now));
   }
 
-  pass(exposure: 'control' | 'remote' = 'control') {
+  pass(exposure: 'control' | 'remote' = 'control', method = 'UpdateNode', forwardedBy?: string) {
     const passing = { outcome: 'waits' };
-    void this.gate.pass({ exposure, signal: this.caller.signal }).then(
+    const peer = {
+      nodeId: 'user',
+      clusterId: 'cluster',
+      role: 'manager' as const,
+      address: '',
+      ...(forwardedBy === undefined ? {} : { forwardedBy }),
+    };
+    const path = `/docker.swarmkit.v1.Control/${method}`;
+    void this.gate.pass({ exposure, signal: this.caller.signal, path, peer }).then(
       () => {
         passing.outcome = 'passed';
       },
@@ -94,6 +109,46 @@ describe('calls on the control socket', () => {
     assert.match(call.outcome, /aborted/);
     await rig.settle(20_000);
     assert.match(call.outcome, /aborted/);
+  });
+});
+
+describe('reads', () => {
+  const leading = (): Rig => {
+    const rig = new Rig();
+    rig.leadership$.next({ term: 3n, leading: true, leaderId: 7n });
+    return rig;
+  };
+
+  it('wait until a majority says that this member leads still, and what they must show is applied', async () => {
+    for (const [exposure, forwardedBy] of [['control'], ['remote', 'follower']] as const) {
+      const rig = leading();
+      const read = rig.pass(exposure, 'GetConfig', forwardedBy);
+      await rig.settle(100);
+      assert.equal(read.outcome, 'waits');
+      rig.asked[0]?.resolve(5n);
+      await rig.settle(100);
+      assert.equal(read.outcome, 'waits');
+      rig.consensus.appliedIndex = 5n;
+      await rig.settle(100);
+      assert.equal(read.outcome, 'passed');
+    }
+  });
+
+  it('are refused where nobody says so', async () => {
+    const rig = leading();
+    const read = rig.pass('control', 'ListServices');
+    await rig.settle();
+    rig.asked[0]?.reject(new Error('no majority'));
+    await rig.settle();
+    assert.equal(read.outcome, 'no majority');
+  });
+
+  it('are the only calls that ask', async () => {
+    const rig = leading();
+    const write = rig.pass('control', 'UpdateConfig');
+    const direct = rig.pass('remote', 'GetConfig');
+    await rig.settle();
+    assert.deepEqual([write.outcome, direct.outcome, rig.asked.length], ['passed', 'passed', 0]);
   });
 });
 
