@@ -86,6 +86,8 @@ export type By =
   | { readonly by: 'slot'; readonly serviceId: string; readonly slot: bigint }
   | { readonly by: 'desiredState'; readonly state: TaskState }
   | { readonly by: 'taskState'; readonly state: TaskState }
+  /** Tasks of a service that are FAILED or REJECTED. */
+  | { readonly by: 'failed'; readonly serviceId: string }
   /** Nodes. */
   | { readonly by: 'role'; readonly role: NodeRole }
   | { readonly by: 'membership'; readonly membership: NodeSpec_Membership }
@@ -106,6 +108,19 @@ export interface View {
   /** In id order where the answer is shown to people; otherwise in no promised order, but the same on every replay. */
   find<K extends ObjectKind>(kind: K, by: By): readonly Objects[K][];
   count(kind: ObjectKind): number;
+  /** What tasks take of a node. Kept as they come and go: a look-up, however many there are. */
+  tally(nodeId: string): NodeTally;
+}
+
+/** Of the tasks that hold resources of a node: placed, and not past RUNNING, whatever is desired. */
+export interface NodeTally {
+  /** How many of them are wanted, up to COMPLETE. */
+  readonly active: number;
+  /** The same of one service. */
+  activeOf(serviceId: string): number;
+  /** Reserved by all of them. */
+  readonly nanoCpus: bigint;
+  readonly memoryBytes: bigint;
 }
 
 export interface Pin extends View {

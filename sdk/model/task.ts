@@ -38,6 +38,10 @@ export const isTerminal = (task: Task): boolean => observedState(task) > TaskSta
 export const willNeverRun = (task: Task): boolean =>
   observedState(task) < TaskState.ASSIGNED && task.desiredState > TaskState.RUNNING;
 
+/** It ended with an error, or was refused. */
+export const hasFailed = (task: Task): boolean =>
+  observedState(task) === TaskState.FAILED || observedState(task) === TaskState.REJECTED;
+
 /** Uses its networks: wanted and observed up to RUNNING. */
 export const isInUse = (task: Task): boolean => isWantedRunning(task) && !isTerminal(task);
 

@@ -10,6 +10,7 @@ import type {
   Commit,
   Draft,
   DraftMark,
+  NodeTally,
   ObjectKind,
   Objects,
   Pin,
@@ -19,6 +20,7 @@ import type {
 } from '../contracts/store.js';
 import { checkOwnership } from '../model/field-ownership.js';
 import { hasUniqueName, nameKey, objectKinds, objectName } from '../model/object-name.js';
+import { hasFailed, holdsResources, isWantedActive } from '../model/task.js';
 import { timestampFromMs } from '../model/time.js';
 import { wireEqual } from '../model/wire-equal.js';
 import { SwarmError } from '../plugin/errors.js';
@@ -176,6 +178,19 @@ class TablesView implements View {
   count(kind: ObjectKind): number {
     return this.tablesNow()[kind].size;
   }
+
+  tally(nodeId: string): NodeTally {
+    const holders = this.find('task', { by: 'node', id: nodeId }).filter(holdsResources);
+    const active = holders.filter(isWantedActive);
+    const sum = (of: 'nanoCpus' | 'memoryBytes'): bigint =>
+      holders.reduce((total, task) => total + (task.spec?.resources?.reservations?.[of] ?? 0n), 0n);
+    return {
+      active: active.length,
+      activeOf: (serviceId) => active.filter((task) => task.serviceId === serviceId).length,
+      nanoCpus: sum('nanoCpus'),
+      memoryBytes: sum('memoryBytes'),
+    };
+  }
 }
 
 /** Marks are whole states: rolling back is putting one back. */
@@ -304,6 +319,7 @@ const findable: { readonly [B in By['by']]?: readonly ObjectKind[] } = {
   slot: ['task'],
   desiredState: ['task'],
   taskState: ['task'],
+  failed: ['task'],
   role: ['node'],
   membership: ['node'],
   secret: ['service', 'task'],
@@ -347,6 +363,8 @@ function matches<K extends ObjectKind>(kind: K, object: Objects[K], by: By): boo
       return task?.desiredState === by.state;
     case 'taskState':
       return task !== undefined && (task.status?.state ?? 0) === by.state;
+    case 'failed':
+      return task !== undefined && task.serviceId === by.serviceId && hasFailed(task);
     case 'role':
       return node?.role === by.role;
     case 'membership':

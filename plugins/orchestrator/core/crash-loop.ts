@@ -4,10 +4,9 @@
  * neither needs a memory nor depends on how much history is kept, and a new leader goes on counting.
  */
 import { backsOff } from '@swarmkit/sdk/model/service-label';
-import { observedState } from '@swarmkit/sdk/model/task';
+import { hasFailed } from '@swarmkit/sdk/model/task';
 import { timestampFromMs, timestampToMs } from '@swarmkit/sdk/model/time';
 import type { RestartBackoff, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { restartDelayMs } from './restart-policy.js';
 import { createdAt, statusAt } from './slot.js';
 
@@ -23,8 +22,7 @@ export function backoffAfter(
   task: Task,
   now: number,
 ): RestartBackoff | undefined {
-  const state = observedState(task);
-  if (state !== TaskState.FAILED && state !== TaskState.REJECTED) return undefined;
+  if (!hasFailed(task)) return undefined;
   if (!backsOff(service.spec?.annotations)) return undefined;
   // Another spec deserves a new beginning.
   if (service.specVersion?.index !== task.specVersion?.index) return undefined;

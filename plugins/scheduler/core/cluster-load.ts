@@ -1,13 +1,14 @@
 /**
- * What runs where, as counted within one turn: read from the view when first asked for, then kept up
- * with each placement. Lives for one turn only, so there is nothing to keep in step with the store.
+ * What runs where, within one turn. Counts are the view's own, which keeps them as tasks come and go;
+ * ports and generic resources are read when first asked for. Lives for one turn only, so there is nothing to
+ * keep in step with the store.
  */
 import type { NodeLoad } from '@swarmkit/sdk/contracts/scheduling';
-import type { View } from '@swarmkit/sdk/contracts/store';
-import { holdsResources, isWantedActive, observedState, taskTime } from '@swarmkit/sdk/model/task';
+import type { NodeTally, View } from '@swarmkit/sdk/contracts/store';
+import { holdsResources, taskTime } from '@swarmkit/sdk/model/task';
 import { timestampToMs } from '@swarmkit/sdk/model/time';
 import type { Node, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { type GenericResource, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { GenericResource } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { hostPorts } from './filters/host-port.js';
 import { GenericStock } from './generic-stock.js';
 
@@ -19,10 +20,8 @@ type CountByNode = Map<string, number>;
 export class ClusterLoad {
   private all: readonly NodeState[] | undefined;
   private readonly byId = new Map<string, NodeState>();
-  private readonly active = new Map<string, CountByNode>();
   private readonly failures = new Map<string, CountByNode>();
   /** What was asked last: a group asks the same about every node. */
-  private lastActive: { readonly serviceId: string; readonly counts: CountByNode } | undefined;
   private lastFailures: { readonly task: Task; readonly counts: CountByNode } | undefined;
 
   constructor(
@@ -50,16 +49,8 @@ export class ClusterLoad {
     return this.view.find('task', { by: 'node', id: nodeId });
   }
 
-  /** Node id to active tasks of the service there. */
-  activeOf(serviceId: string): CountByNode {
-    if (this.lastActive?.serviceId === serviceId) return this.lastActive.counts;
-    let counts = this.active.get(serviceId);
-    if (counts === undefined) {
-      counts = this.countActive(serviceId);
-      this.active.set(serviceId, counts);
-    }
-    this.lastActive = { serviceId, counts };
-    return counts;
+  tally(nodeId: string): NodeTally {
+    return this.view.tally(nodeId);
   }
 
   /** Node id to tasks of this service and spec version that failed there lately. */
@@ -76,19 +67,10 @@ export class ClusterLoad {
     return counts;
   }
 
-  private countActive(serviceId: string): CountByNode {
-    const counts: CountByNode = new Map();
-    for (const task of this.view.find('task', { by: 'service', id: serviceId }))
-      if (isActive(task)) countOne(counts, task.nodeId);
-    return counts;
-  }
-
   private countFailures(serviceId: string, version: bigint | undefined): CountByNode {
     const counts: CountByNode = new Map();
     if (serviceId === '') return counts;
-    for (const task of this.view.find('task', { by: 'service', id: serviceId })) {
-      const state = observedState(task);
-      if (state !== TaskState.FAILED && state !== TaskState.REJECTED) continue;
+    for (const task of this.view.find('task', { by: 'failed', serviceId })) {
       if (task.specVersion?.index !== version) continue;
       const failedAt = timestampToMs(taskTime(task)) ?? 0;
       if (failedAt > this.now - failureMemoryMs) countOne(counts, task.nodeId);
@@ -106,9 +88,11 @@ export class ClusterLoad {
   }
 }
 
-/** One node. Cheap to make: its tasks are read when a filter or scorer first asks about them. */
+/** One node. Cheap to make: its tasks are read only where ports or generic resources are asked about. */
 export class NodeState implements NodeLoad {
-  private usage: Usage | undefined;
+  /** As the view has it; of what is placed here later, it is read again. */
+  private known: NodeTally | undefined;
+  private holders: readonly Task[] | undefined;
   private ports: Set<number> | undefined;
   private generic: GenericStock | undefined;
 
@@ -118,12 +102,11 @@ export class NodeState implements NodeLoad {
   ) {}
 
   get activeTasks(): number {
-    return this.used().active;
+    return this.tally().active;
   }
 
   activeTasksOf(serviceId: string): number {
-    const counts = this.cluster.activeOf(serviceId);
-    return counts.size === 0 ? 0 : (counts.get(this.node.id) ?? 0);
+    return this.tally().activeOf(serviceId);
   }
 
   recentFailures(task: Task): number {
@@ -132,11 +115,11 @@ export class NodeState implements NodeLoad {
   }
 
   get availableNanoCpus(): bigint {
-    return (this.node.description?.resources?.nanoCpus ?? 0n) - this.used().nanoCpus;
+    return (this.node.description?.resources?.nanoCpus ?? 0n) - this.tally().nanoCpus;
   }
 
   get availableMemoryBytes(): bigint {
-    return (this.node.description?.resources?.memoryBytes ?? 0n) - this.used().memoryBytes;
+    return (this.node.description?.resources?.memoryBytes ?? 0n) - this.tally().memoryBytes;
   }
 
   availableGeneric(kind: string): bigint {
@@ -148,44 +131,32 @@ export class NodeState implements NodeLoad {
   }
 
   /**
-   * Counts a task that is about to be placed here, before the view shows it, and hands out the generic
-   * resources it reserves.
+   * Takes the task's ports, and hands out the generic resources it reserves. The caller writes the task
+   * right after this: the view counts the rest.
    */
   place(task: Task): readonly GenericResource[] {
-    const usage = this.used();
-    const counts = this.cluster.activeOf(task.serviceId);
     const wanted = task.spec?.resources?.reservations?.generic ?? [];
     const claimed = wanted.length === 0 ? [] : this.stock().claim(wanted);
     if (this.ports !== undefined || hostPorts(task).length > 0) addPorts(this.hostPorts(), task);
-    addUsage(usage, task);
-    if (isWantedActive(task)) {
-      usage.active += 1;
-      countOne(counts, this.node.id);
-    }
+    this.known = undefined;
     return claimed;
   }
 
-  private used(): Usage {
-    if (this.usage === undefined) {
-      const usage = {
-        active: 0,
-        nanoCpus: 0n,
-        memoryBytes: 0n,
-        tasks: this.cluster.tasksOn(this.node.id).filter(holdsResources),
-      };
-      for (const task of usage.tasks) {
-        if (isWantedActive(task)) usage.active += 1;
-        addUsage(usage, task);
-      }
-      this.usage = usage;
-    }
-    return this.usage;
+  private tally(): NodeTally {
+    this.known ??= this.cluster.tally(this.node.id);
+    return this.known;
+  }
+
+  /** As the view had them at first; what is placed here meanwhile is added to ports and stock by `place`. */
+  private tasks(): readonly Task[] {
+    this.holders ??= this.cluster.tasksOn(this.node.id).filter(holdsResources);
+    return this.holders;
   }
 
   private hostPorts(): Set<number> {
     if (this.ports === undefined) {
       this.ports = new Set();
-      for (const task of this.used().tasks) addPorts(this.ports, task);
+      for (const task of this.tasks()) addPorts(this.ports, task);
     }
     return this.ports;
   }
@@ -193,26 +164,10 @@ export class NodeState implements NodeLoad {
   private stock(): GenericStock {
     this.generic ??= new GenericStock(
       this.node.description?.resources?.generic ?? [],
-      this.used().tasks,
+      this.tasks(),
     );
     return this.generic;
   }
-}
-
-interface Usage {
-  active: number;
-  nanoCpus: bigint;
-  memoryBytes: bigint;
-  /** As the view had them; tasks placed in this turn are counted, not listed. */
-  readonly tasks: readonly Task[];
-}
-
-/** Most tasks reserve nothing; adding zeros to big integers would cost more than all the rest. */
-function addUsage(usage: Usage, task: Task): void {
-  const reserved = task.spec?.resources?.reservations;
-  if (reserved === undefined) return;
-  usage.nanoCpus += reserved.nanoCpus;
-  usage.memoryBytes += reserved.memoryBytes;
 }
 
 function addPorts(ports: Set<number>, task: Task): void {
@@ -224,5 +179,3 @@ const portKey = (protocol: number, port: number): number => protocol * 65_536 + 
 function countOne(counts: CountByNode, nodeId: string): void {
   counts.set(nodeId, (counts.get(nodeId) ?? 0) + 1);
 }
-
-const isActive = (task: Task): boolean => holdsResources(task) && isWantedActive(task);

@@ -7,6 +7,7 @@ import type {
   Change,
   Draft,
   DraftMark,
+  NodeTally,
   ObjectKind,
   Objects,
   Writer,
@@ -20,6 +21,7 @@ import { changeOf, foldForEntry, netChanges, type Operation } from './journal.js
 import { whyNotPut, whyNotRemove } from './rules.js';
 import { type State, StateEditor } from './state.js';
 import { storeErrors } from './store-errors.js';
+import { Tally } from './tally.js';
 
 /** What a finished draft leaves. */
 export interface DraftResult {
@@ -87,6 +89,10 @@ export class StateDraft implements Draft {
 
   count(kind: ObjectKind): number {
     return this.open().editor.present[kind].objects.size;
+  }
+
+  tally(nodeId: string): NodeTally {
+    return this.open().editor.present.task.tallies.get(nodeId) ?? Tally.none;
   }
 
   create<K extends ObjectKind>(kind: K, object: Objects[K]): Objects[K] {

@@ -4,7 +4,7 @@
  */
 import type { By, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { nameKey, objectName } from '@swarmkit/sdk/model/object-name';
-import { observedState } from '@swarmkit/sdk/model/task';
+import { hasFailed, observedState } from '@swarmkit/sdk/model/task';
 import type { TaskSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 
 type AnyObject = Objects[ObjectKind];
@@ -100,6 +100,11 @@ const taskIndexes: readonly Index<Objects['task']>[] = [
     keys: (task) => String(observedState(task)),
     same: (a, b) => observedState(a) === observedState(b),
   },
+  {
+    by: 'failed',
+    keys: (task) => (hasFailed(task) ? task.serviceId : undefined),
+    same: (a, b) => a.serviceId === b.serviceId && hasFailed(a) === hasFailed(b),
+  },
   ...refersTo<Objects['task']>((task) => task.spec),
   {
     by: 'network',
@@ -178,6 +183,8 @@ export function keyOf(by: By): string | undefined {
     case 'config':
     case 'network':
       return by.id;
+    case 'failed':
+      return by.serviceId;
     case 'slot':
       return slotIndexKey(by.serviceId, by.slot);
     case 'desiredState':

@@ -1,7 +1,8 @@
-import type { By, ObjectKind, Objects, Pin, View } from '@swarmkit/sdk/contracts/store';
+import type { By, NodeTally, ObjectKind, Objects, Pin, View } from '@swarmkit/sdk/contracts/store';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import { find } from './find.js';
 import type { State } from './state.js';
+import { Tally } from './tally.js';
 
 /** A view of whatever state it is asked to look at; each call looks anew. */
 export class StateView implements View {
@@ -24,6 +25,10 @@ export class StateView implements View {
 
   count(kind: ObjectKind): number {
     return this.stateNow()[kind].objects.size;
+  }
+
+  tally(nodeId: string): NodeTally {
+    return this.stateNow().task.tallies.get(nodeId) ?? Tally.none;
   }
 }
 

@@ -4,7 +4,9 @@
  */
 import type { ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { objectKinds } from '@swarmkit/sdk/model/object-name';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { type Index, indexes } from './indexes.js';
+import { type Tally, tallied } from './tally.js';
 import { Edit, Trie } from './trie.js';
 
 type AnyObject = Objects[ObjectKind];
@@ -17,6 +19,8 @@ export interface Table<T = AnyObject> {
   readonly objects: Trie<T>;
   /** In the order of `indexes[kind]`. */
   readonly indexes: readonly Trie<Members>[];
+  /** By node; only of tasks. */
+  readonly tallies: Trie<Tally>;
 }
 
 export type State = { readonly [K in ObjectKind]: Table<Objects[K]> };
@@ -24,6 +28,7 @@ export type State = { readonly [K in ObjectKind]: Table<Objects[K]> };
 const emptyTable = (kind: ObjectKind): Table<never> => ({
   objects: Trie.empty(),
   indexes: indexes[kind].map(() => Trie.empty<Members>()),
+  tallies: Trie.empty(),
 });
 
 export const emptyState: State = Object.fromEntries(
@@ -82,6 +87,13 @@ export class StateEditor {
       after === undefined
         ? table.objects.delete(id, this.edit)
         : table.objects.set(id, after, this.edit);
+    if (kind === 'task')
+      table.tallies = tallied(
+        table.tallies,
+        before as Task | undefined,
+        after as Task | undefined,
+        this.edit,
+      );
     const specs = indexes[kind] as readonly Index<AnyObject>[];
     specs.forEach((index, at) => {
       const direct = index.direct === true;
@@ -104,8 +116,8 @@ export class StateEditor {
   private own(kind: ObjectKind): OwnTable {
     if (!this.edited.has(kind)) {
       this.edited.add(kind);
-      const { objects, indexes: tries } = this.tables[kind];
-      this.tables[kind] = { objects, indexes: [...tries] };
+      const { objects, indexes: tries, tallies } = this.tables[kind];
+      this.tables[kind] = { objects, indexes: [...tries], tallies };
     }
     return this.tables[kind] as OwnTable;
   }
@@ -113,6 +125,7 @@ export class StateEditor {
 
 interface OwnTable {
   objects: Trie<AnyObject>;
+  tallies: Trie<Tally>;
   readonly indexes: Trie<Members>[];
 }
 

@@ -26,9 +26,15 @@ export interface Write {
   readonly seed: number;
 }
 
-const ids = ['a1', 'a2', 'b1', 'b2', 'c1'];
+export const ids = ['a1', 'a2', 'b1', 'b2', 'c1'];
 const names = ['web', 'Web', 'db', 'task', 'cache'];
-const states = [TaskState.NEW, TaskState.PENDING, TaskState.RUNNING, TaskState.REMOVE];
+const states = [
+  TaskState.NEW,
+  TaskState.PENDING,
+  TaskState.RUNNING,
+  TaskState.FAILED,
+  TaskState.REMOVE,
+];
 
 const pick = <T>(list: readonly T[], seed: number): T => list[seed % list.length] as T;
 
@@ -67,6 +73,10 @@ export function contents(kind: ObjectKind, id: string, seed: number): Objects[Ob
   const task = {
     runtime: { $case: 'container' as const, value: { image: name, ...references } },
     networks: seed % 2 === 0 ? [{ target: other }] : [],
+    resources:
+      seed % 3 === 0
+        ? undefined
+        : { reservations: { nanoCpus: BigInt(seed % 4), memoryBytes: BigInt(seed % 2) } },
   };
   switch (kind) {
     case 'node':
@@ -179,6 +189,7 @@ export const questions: readonly (readonly [ObjectKind, By])[] = [
   ...ids.flatMap((id): [ObjectKind, By][] => [
     ['task', { by: 'service', id }],
     ['task', { by: 'node', id }],
+    ['task', { by: 'failed', serviceId: id }],
     ['task', { by: 'slot', serviceId: id, slot: 1n }],
     ['task', { by: 'name', value: `web.1.${id}` }],
     ['volume', { by: 'volumeGroup', group: id }],

@@ -5,7 +5,7 @@ import { objectKinds } from '@swarmkit/sdk/model/object-name';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import fc from 'fast-check';
-import { play, questions, type Write, write } from './random-writes.js';
+import { ids, play, questions, type Write, write } from './random-writes.js';
 import { anyone, Rig } from './rig.js';
 
 type Step =
@@ -115,6 +115,15 @@ function assertSameView(real: View, fake: View): void {
     for (const object of sorted) assert.equal(real.get(kind, object.id), object);
   }
   for (const kind of objectKinds) assert.equal(real.count(kind), fake.count(kind));
+  for (const nodeId of ids)
+    assert.deepEqual(tallyOf(real, nodeId), tallyOf(fake, nodeId), `tally of ${nodeId}`);
+}
+
+function tallyOf(view: View, nodeId: string): unknown {
+  const tally = view.tally(nodeId);
+  const { active, nanoCpus, memoryBytes } = tally;
+  const services = ids.map((id) => tally.activeOf(id));
+  return { active, nanoCpus, memoryBytes, services };
 }
 
 const bigints = (_key: string, value: unknown): unknown =>
