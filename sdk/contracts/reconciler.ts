@@ -49,6 +49,17 @@ export interface TurnResult {
    * instant asked for is kept until it has passed, so it may cover only what was looked at.
    */
   readonly wakeAt?: number | undefined;
+  /**
+   * What this run did not come to, so that the turn stays short: it is shown to this stage again, as
+   * changed, in the next turn, which follows at once. A plan on its own result is empty only when
+   * nothing is left unfinished.
+   */
+  readonly unfinished?: readonly ObjectRef[] | undefined;
+}
+
+export interface ObjectRef {
+  readonly kind: ObjectKind;
+  readonly id: string;
 }
 
 /** Positions in the ring; a third party picks a number between two of them. */

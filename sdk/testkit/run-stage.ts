@@ -2,7 +2,7 @@
  * Runs one reconciler on a fake store, as the turn would: on a draft of the head, committed when it
  * returns. What a stage throws comes out, and nothing is committed.
  */
-import type { Dirty, Reconciler } from '../contracts/reconciler.js';
+import type { Dirty, ObjectRef, Reconciler } from '../contracts/reconciler.js';
 import type { Change, Commit, ObjectKind } from '../contracts/store.js';
 import { objectKinds } from '../model/object-name.js';
 import type { FakeStore } from './fake-store.js';
@@ -21,6 +21,8 @@ export interface StageRun {
   /** What the stage changed, net. Empty when it had nothing to do. */
   readonly changes: readonly Change[];
   readonly wakeAt: number | undefined;
+  /** What it left for the next run. */
+  readonly unfinished: readonly ObjectRef[];
 }
 
 export const everythingDirty: Dirty = {
@@ -36,7 +38,7 @@ export function runStage(
   options: StageOptions = {},
 ): StageRun {
   const commits = store.commits.length;
-  const { wakeAt } = store.updateNow(reconciler.writer, (draft) =>
+  const { wakeAt, unfinished = [] } = store.updateNow(reconciler.writer, (draft) =>
     reconciler.reconcile({
       draft,
       now: options.now ?? fixtureTime,
@@ -44,7 +46,8 @@ export function runStage(
       dirty: options.dirty ?? everythingDirty,
     }),
   );
-  return { changes: store.commits.slice(commits).flatMap((commit) => commit.changes), wakeAt };
+  const changes = store.commits.slice(commits).flatMap((commit) => commit.changes);
+  return { changes, wakeAt, unfinished };
 }
 
 /**
@@ -54,6 +57,7 @@ export function runStage(
 export class StageRunner {
   private seen = 0;
   private first = true;
+  private unfinished: readonly ObjectRef[] = [];
 
   constructor(
     private readonly store: FakeStore,
@@ -64,18 +68,19 @@ export class StageRunner {
     const dirty = this.first ? everythingDirty : this.dirtyNow();
     const result = runStage(this.store, this.reconciler, { ...options, dirty });
     this.first = false;
+    this.unfinished = result.unfinished;
     // Its own commit is the last one: a plan on its own result is empty, so it need not look again.
     this.seen = this.store.commits.length;
     return result;
   }
 
   private dirtyNow(): Dirty {
-    return dirtyOf(this.store.commits.slice(this.seen));
+    return dirtyOf(this.store.commits.slice(this.seen), this.unfinished);
   }
 }
 
-/** Exactly what these commits changed. */
-export function dirtyOf(commits: readonly Commit[]): Dirty {
+/** Exactly what these commits changed, and what a stage left of its own. */
+export function dirtyOf(commits: readonly Commit[], left: readonly ObjectRef[] = []): Dirty {
   const ids = new Map<ObjectKind, Set<string>>();
   const services = new Set<string>();
   for (const change of commits.flatMap((commit) => commit.changes)) {
@@ -83,6 +88,7 @@ export function dirtyOf(commits: readonly Commit[]): Dirty {
     ids.set(change.kind, ofKind.add(change.id));
     if (change.kind === 'task') services.add(change.object.serviceId);
   }
+  for (const { kind, id } of left) ids.set(kind, (ids.get(kind) ?? new Set()).add(id));
   services.delete('');
   return {
     everything: false,

@@ -9,6 +9,6 @@ export const isOfIteration = (service: Service, task: Task): boolean =>
 export function retireFormerTasks(table: SlotTable, which: (task: Task) => boolean): void {
   for (const slot of table.slots)
     for (const task of [...slot.tasks])
-      if (!isOfIteration(table.service, task) && which(task))
+      if (!table.isSpent && !isOfIteration(table.service, task) && which(task))
         table.raise(slot, task, TaskState.REMOVE);
 }

@@ -27,6 +27,7 @@ export const globalJob: Mode = {
   shape(table) {
     retireFormerTasks(table, () => true);
     for (const node of table.world.nodes) {
+      if (table.isSpent) break;
       if (!isCandidate(table, node)) continue;
       const name = slotOn(table, node);
       const slot = table.at(name);

@@ -21,6 +21,7 @@ export const global: Mode = {
   shape(table) {
     const slots: Slot[] = [];
     for (const node of table.world.nodes) {
+      if (table.isSpent) break;
       // A paused node keeps what it has: nothing is added there, nothing is updated.
       if (!isUsable(node) || isPaused(node) || !table.isAllowedOn(node)) continue;
       const name = slotOn(table, node);
@@ -42,6 +43,10 @@ export const slotOn = (table: SlotTable, node: Node): SlotName => ({
 /** History is kept as long as its node is known. */
 export function retireWithNode(table: SlotTable): void {
   for (const slot of table.slots)
-    if (slot.name.nodeId !== '' && table.world.node(slot.name.nodeId) === undefined)
+    if (
+      !table.isSpent &&
+      slot.name.nodeId !== '' &&
+      table.world.node(slot.name.nodeId) === undefined
+    )
       table.retire(slot);
 }

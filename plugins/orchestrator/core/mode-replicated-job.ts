@@ -30,7 +30,7 @@ export const replicatedJob = ({ maxConcurrent, totalCompletions }: ReplicatedJob
     }
     const total = Number(totalCompletions);
     const missing = Math.min(Number(maxConcurrent) - running, total - taken.size);
-    for (let number = 0n, made = 0; made < missing; number += 1n) {
+    for (let number = 0n, made = 0; made < missing && !table.isSpent; number += 1n) {
       if (taken.has(number)) continue;
       table.create({ serviceId: table.service.id, slot: number, nodeId: '' }, TaskState.COMPLETE);
       made += 1;

@@ -22,11 +22,11 @@ export const replicated = (replicas: number): Mode => ({
       else filled.push({ slot, standing });
     }
     const ranked = filled.length > replicas ? bestFirst(filled) : filled;
-    for (const { slot } of ranked.slice(replicas)) table.retire(slot);
+    for (const { slot } of ranked.slice(replicas)) if (!table.isSpent) table.retire(slot);
     const kept = ranked.slice(0, replicas).map(({ slot }) => slot);
     const made = fill(table, kept, replicas - kept.length);
     const reused = new Set(made);
-    for (const slot of dead) if (!reused.has(slot)) table.retire(slot);
+    for (const slot of dead) if (!reused.has(slot) && !table.isSpent) table.retire(slot);
     return [...kept, ...made];
   },
 });
@@ -36,7 +36,7 @@ function fill(table: SlotTable, kept: readonly Slot[], missing: number): readonl
   const made: Slot[] = [];
   if (missing <= 0) return made;
   const taken = new Set(kept.map((slot) => slot.name.slot));
-  for (let number = 1n; made.length < missing; number += 1n) {
+  for (let number = 1n; made.length < missing && !table.isSpent; number += 1n) {
     if (taken.has(number)) continue;
     const name = { serviceId: table.service.id, slot: number, nodeId: '' };
     made.push(table.create(name, TaskState.RUNNING));

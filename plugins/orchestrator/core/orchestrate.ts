@@ -4,12 +4,20 @@ import { affectedServices } from './affected-services.js';
 import { dissolve, reconcileService } from './reconcile-service.js';
 import { World } from './world.js';
 
-export function orchestrate(input: TurnInput): TurnResult {
+/**
+ * About `limit` changes, the same share for each service; what is left of one is for the next run, so
+ * that nobody waits for the 10,000 tasks of somebody else.
+ */
+export function orchestrate(input: TurnInput, limit: number): TurnResult {
   const world = new World(input);
-  for (const id of affectedServices(world, input.dirty)) {
+  const ids = affectedServices(world, input.dirty);
+  const share = Math.ceil(limit / ids.length);
+  const isUnfinished = (id: string): boolean => {
     const service = input.draft.get('service', id);
-    if (service === undefined || service.pendingDelete) dissolve(world, id);
-    else reconcileService(world, service);
-  }
-  return { wakeAt: world.wake };
+    return service === undefined || service.pendingDelete
+      ? !dissolve(world, id, share)
+      : !reconcileService(world, service, share);
+  };
+  const unfinished = ids.filter(isUnfinished).map((id) => ({ kind: 'service' as const, id }));
+  return { wakeAt: world.wake, unfinished };
 }

@@ -53,7 +53,7 @@ export function restart(table: SlotTable, slot: Slot, task: Task): void {
 export function letGo(table: SlotTable): void {
   for (const slot of table.slots)
     for (const task of slot.tasks) {
-      if (task.desiredState !== TaskState.READY) continue;
+      if (task.desiredState !== TaskState.READY || table.isSpent) continue;
       const at = letGoAt(table, slot, task);
       if (at > table.world.now) table.world.wakeAt(at);
       else table.raise(slot, task, table.goal);

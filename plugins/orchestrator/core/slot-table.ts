@@ -26,6 +26,7 @@ export class SlotTable {
   /** RUNNING for services, COMPLETE for jobs: where a task is let go to, and up to where it is live. */
   readonly goal: TaskState;
   private current: Service;
+  private changes = 0;
   private readonly open = new Map<bigint | string, OpenSlot>();
   private readonly check: DirtyCheck;
   private parsed: readonly Constraint[] | undefined;
@@ -33,6 +34,7 @@ export class SlotTable {
   constructor(
     readonly world: World,
     service: Service,
+    private readonly share: number,
   ) {
     this.current = service;
     this.goal = isJob(service) ? TaskState.COMPLETE : TaskState.RUNNING;
@@ -40,6 +42,11 @@ export class SlotTable {
     for (const task of world.draft.find('task', { by: 'service', id: service.id }))
       if (task.desiredState < TaskState.REMOVE) this.openAt(slotOf(service, task)).tasks.push(task);
     for (const slot of this.open.values()) if (slot.tasks.length > 1) slot.tasks.sort(byAge);
+  }
+
+  /** This service has cost its share of the run: whoever walks over its tasks stops here. */
+  get isSpent(): boolean {
+    return this.changes >= this.share;
   }
 
   /** As it is now, with what this run changed. */
@@ -93,6 +100,7 @@ export class SlotTable {
 
   /** Answers the slot, which may be new too. */
   create(name: SlotName, desiredState: TaskState, restartBackoff?: RestartBackoff): Slot {
+    this.changes += 1;
     const task = this.world.draft.create(
       'task',
       newTask(this.service, {
@@ -119,6 +127,7 @@ export class SlotTable {
       from: task.desiredState,
       to: desiredState,
     });
+    this.changes += 1;
     const raised = this.world.draft.update('task', { ...task, desiredState });
     const tasks = this.openAt(slot.name).tasks;
     const index = tasks.findIndex((other) => other.id === task.id);

@@ -19,7 +19,7 @@ import { endOf } from './world.js';
 export function update(table: SlotTable, slots: readonly Slot[]): void {
   const policy = updatePolicy(table.service);
   // Also in a pause: what is under way is brought to its end.
-  for (const slot of slots) dropSurplus(table, slot, policy.order);
+  for (const slot of slots) if (!table.isSpent) dropSurplus(table, slot, policy.order);
   if (isPausedUpdate(table.service)) return;
 
   const progress = () => slots.map((slot) => progressOf(table, slot));
@@ -121,7 +121,8 @@ function startNext(
   const next = outdated
     .map(({ slot }) => ({ slot, runs: runs(table, slot) }))
     .sort((a, b) => Number(a.runs) - Number(b.runs) || compareNames(a.slot, b.slot));
-  for (const { slot } of next.slice(0, Math.max(0, free))) replace(table, slot, policy.order);
+  for (const { slot } of next.slice(0, Math.max(0, free)))
+    if (!table.isSpent) replace(table, slot, policy.order);
 }
 
 /** The new task comes first, so that the slot is never empty. `letGo` says when it may start. */

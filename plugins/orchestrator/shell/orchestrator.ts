@@ -15,7 +15,10 @@ export class Orchestrator implements Reconciler {
   };
   readonly order = Ring.orchestrator;
 
+  /** `limit`: changes a run, about. */
+  constructor(private readonly limit = 500) {}
+
   reconcile(input: TurnInput): TurnResult {
-    return orchestrate(input);
+    return orchestrate(input, this.limit);
   }
 }

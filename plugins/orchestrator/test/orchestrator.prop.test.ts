@@ -19,6 +19,7 @@ import {
   UpdateConfig_UpdateOrder as Order,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import fc from 'fast-check';
+import { SlowSwarm } from './slow-swarm.js';
 import { replicas, Swarm, withImage, withTask } from './swarm.js';
 
 const nodeIds = ['a', 'b', 'c', 'd'];
@@ -334,41 +335,45 @@ function wantedCount(service: Service): number {
 
 const LIMIT_ROUNDS = 300;
 
-test('slots hold their promises on any walk, and all comes right in the end', () => {
-  fc.assert(
-    fc.property(
-      fc.array(spec, { minLength: 1, maxLength: 2 }),
-      fc.array(steps, { maxLength: 60, size: 'max' }),
-      (specs, walk) => {
-        const swarm = new Swarm('a', 'b');
-        for (const [i, each] of specs.entries()) swarm.addService(serviceIds[i]!, each);
-        swarm.run();
-        checkSlots(swarm);
-        for (const act of walk) {
-          // No two commits share a millisecond in which an agent answered.
-          swarm.now += 1;
-          act(swarm);
+for (const [how, make, numRuns] of [
+  ['', (...ids: string[]) => new Swarm(...ids), 150],
+  [', bit by bit', (...ids: string[]) => new SlowSwarm(...ids), 60],
+] as const)
+  test(`slots hold their promises on any walk, and all comes right in the end${how}`, () => {
+    fc.assert(
+      fc.property(
+        fc.array(spec, { minLength: 1, maxLength: 2 }),
+        fc.array(steps, { maxLength: 60, size: 'max' }),
+        (specs, walk) => {
+          const swarm = make('a', 'b');
+          for (const [i, each] of specs.entries()) swarm.addService(serviceIds[i]!, each);
           swarm.run();
           checkSlots(swarm);
-        }
-        heal(swarm);
-        let rounds = 0;
-        for (let quiet = false; !quiet; rounds += 1) {
-          assert.ok(
-            rounds < LIMIT_ROUNDS,
-            `no rest: ${swarm.store.view().find('task', { by: 'all' }).map(describeTask).join(', ')}`,
-          );
-          swarm.now += 1;
-          const moved = swarm.work() || swarm.finishJobs();
-          swarm.reap();
-          const { changes, wakeAt } = swarm.run();
-          checkSlots(swarm);
-          quiet = !moved && changes.length === 0 && wakeAt === undefined;
-          if (!moved && changes.length === 0 && wakeAt !== undefined) swarm.now = wakeAt;
-        }
-        for (const service of services(swarm)) checkConverged(swarm, service);
-      },
-    ),
-    { numRuns: 150 },
-  );
-});
+          for (const act of walk) {
+            // No two commits share a millisecond in which an agent answered.
+            swarm.now += 1;
+            act(swarm);
+            swarm.run();
+            checkSlots(swarm);
+          }
+          heal(swarm);
+          let rounds = 0;
+          for (let quiet = false; !quiet; rounds += 1) {
+            assert.ok(
+              rounds < LIMIT_ROUNDS,
+              `no rest: ${swarm.store.view().find('task', { by: 'all' }).map(describeTask).join(', ')}`,
+            );
+            swarm.now += 1;
+            const moved = swarm.work() || swarm.finishJobs();
+            swarm.reap();
+            const { changes, wakeAt } = swarm.run();
+            checkSlots(swarm);
+            quiet = !moved && changes.length === 0 && wakeAt === undefined;
+            if (!moved && changes.length === 0 && wakeAt !== undefined) swarm.now = wakeAt;
+          }
+          for (const service of services(swarm)) checkConverged(swarm, service);
+        },
+      ),
+      { numRuns },
+    );
+  });

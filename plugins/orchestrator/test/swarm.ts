@@ -36,10 +36,12 @@ export class Swarm {
   now = fixtureTime;
   private made = 0;
   readonly store = new FakeStore({ now: () => this.now });
-  readonly orchestrator = new Orchestrator();
-  private runner = new StageRunner(this.store, this.orchestrator);
+  readonly orchestrator: Orchestrator;
+  private runner: StageRunner;
 
   constructor(...nodeIds: string[]) {
+    this.orchestrator = new Orchestrator(this.limit);
+    this.runner = new StageRunner(this.store, this.orchestrator);
     for (const id of nodeIds) this.addNode({ id });
   }
 
@@ -124,6 +126,11 @@ export class Swarm {
   }
 
   // The leader.
+
+  /** Changes a run. */
+  protected get limit(): number {
+    return 500;
+  }
 
   /** One run with precise dirty sets. */
   run(): StageRun {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
-import { aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
-import { dirtyOf } from '@swarmkit/sdk/testkit/run-stage';
+import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
+import { aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { dirtyOf, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import { orchestrate } from '../core/orchestrate.js';
+import { Orchestrator } from '../shell/orchestrator.js';
 import { anyone, replicas, Swarm } from './swarm.js';
 
 /** How much is read for a change depends on what changed, not on the size of the cluster. */
@@ -23,7 +25,7 @@ function tasksRead(swarm: Swarm, act: () => void): number {
         return found;
       },
     });
-    orchestrate({ draft: counting, now: swarm.now, id: () => `new${read}`, dirty });
+    orchestrate({ draft: counting, now: swarm.now, id: () => `new${read}`, dirty }, 500);
   });
   return read;
 }
@@ -77,4 +79,31 @@ test('time alone costs a look at what waits', () => {
     tasksRead(swarm, () => undefined),
     1 + TASKS + 1,
   );
+});
+
+/** New tasks by service in each run until nothing is left. */
+function bitByBit(store: FakeStore, limit: number): readonly Readonly<Record<string, number>>[] {
+  const runner = new StageRunner(store, new Orchestrator(limit));
+  const runs: Record<string, number>[] = [];
+  for (;;) {
+    const { changes, unfinished } = runner.run();
+    const counts: Record<string, number> = {};
+    for (const { kind, object } of changes)
+      if (kind === 'task') counts[object.serviceId] = (counts[object.serviceId] ?? 0) + 1;
+    runs.push(counts);
+    if (unfinished.length === 0) return runs;
+  }
+}
+
+test('a run makes so many changes and no more, the same for each service, and the next goes on', () => {
+  const service = (id: string, count: number) => aService({ id, spec: replicas(count) });
+  const store = new FakeStore();
+  store.seed({ service: [service('big', 70), service('other', 40), service('small', 3)] });
+  assert.deepEqual(bitByBit(store, 60), [
+    { big: 20, other: 20, small: 3 },
+    { big: 30, other: 20 },
+    { big: 20 },
+  ]);
+  store.updateNow(anyone, (draft) => draft.remove('service', 'big'));
+  assert.deepEqual(bitByBit(store, 60).slice(0, 2), [{ big: 20 }, { big: 50 }]);
 });

@@ -1,4 +1,4 @@
-import type { Dirty } from '@swarmkit/sdk/contracts/reconciler';
+import type { Dirty, ObjectRef } from '@swarmkit/sdk/contracts/reconciler';
 import type { Change, ObjectKind } from '@swarmkit/sdk/contracts/store';
 
 /** Ids that changed, gathered until a stage takes them. Starts as everything. */
@@ -14,15 +14,16 @@ export class DirtySet {
   add(changes: readonly Change[]): void {
     if (this.everything) return;
     for (const change of changes) {
-      let ids = this.ids.get(change.kind);
-      if (ids === undefined) {
-        ids = new Set();
-        this.ids.set(change.kind, ids);
-      }
-      ids.add(change.id);
+      this.addOne(change);
       if (change.kind === 'task' && change.object.serviceId !== '')
         this.services.add(change.object.serviceId);
     }
+  }
+
+  /** What a stage has left over of its own. */
+  addLeft(left: readonly ObjectRef[]): void {
+    if (this.everything) return;
+    for (const one of left) this.addOne(one);
   }
 
   addEverything(): void {
@@ -42,6 +43,15 @@ export class DirtySet {
       ids: (kind) => ids.get(kind) ?? noIds,
       servicesOfTasks: () => services,
     };
+  }
+
+  private addOne({ kind, id }: ObjectRef): void {
+    let ids = this.ids.get(kind);
+    if (ids === undefined) {
+      ids = new Set();
+      this.ids.set(kind, ids);
+    }
+    ids.add(id);
   }
 }
 

@@ -22,6 +22,8 @@ export interface TurnReport {
   /** How many objects each stage changed, where it did. */
   readonly changed: Readonly<Record<string, number>>;
   readonly failures: readonly StageFailure[];
+  /** A stage left something for the next turn, so that this one stays short. */
+  readonly goesOn: boolean;
 }
 
 export class Ring {
@@ -71,6 +73,7 @@ export class Ring {
     const ran: string[] = [];
     const changed: Record<string, number> = {};
     const failures: StageFailure[] = [];
+    let goesOn = false;
     for (const ledger of this.ledgers) {
       if (!ledger.isDue(now)) continue;
       const { writer } = ledger.stage;
@@ -79,7 +82,8 @@ export class Ring {
       ran.push(writer.id);
       try {
         const result = ledger.stage.reconcile({ draft: draft.as(writer), now, id, dirty });
-        ledger.ran(result.wakeAt);
+        ledger.ran(result);
+        if ((result.unfinished ?? []).length > 0) goesOn = true;
       } catch (error) {
         draft.rollback(mark);
         ledger.failed(now);
@@ -91,7 +95,7 @@ export class Ring {
       changed[writer.id] = changes.length;
       for (const other of this.ledgers) if (other !== ledger) other.note(changes);
     }
-    return { ran, changed, failures };
+    return { ran, changed, failures, goesOn };
   }
 }
 

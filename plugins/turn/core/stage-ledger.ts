@@ -2,7 +2,7 @@
  * What the ring remembers of one stage between two turns: what it has not seen yet, when it wants to
  * look again, and whether it failed. The stage itself remembers nothing.
  */
-import type { Dirty, Reconciler } from '@swarmkit/sdk/contracts/reconciler';
+import type { Dirty, Reconciler, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
 import type { Change } from '@swarmkit/sdk/contracts/store';
 import { DirtySet } from './dirty-set.js';
 
@@ -44,9 +44,10 @@ export class StageLedger {
     return this.dirty.take();
   }
 
-  ran(wakeAt: number | undefined): void {
+  ran({ wakeAt, unfinished = [] }: TurnResult): void {
     this.failures = 0;
     this.retryAt = undefined;
+    this.dirty.addLeft(unfinished);
     if (wakeAt !== undefined) this.wakes.add(wakeAt);
   }
 

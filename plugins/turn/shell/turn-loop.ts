@@ -84,7 +84,8 @@ export class TurnLoop {
     );
     const ms = env.clock.monotonic() - startedAt;
     this.turns += 1;
-    this.alone += 1;
+    // Work that is done bit by bit comes to an end by itself.
+    this.alone = report?.goesOn === true ? 0 : this.alone + 1;
     for (const { stage, error } of report?.failures ?? [])
       this.options.fault(`stage ${stage}`, error);
     try {

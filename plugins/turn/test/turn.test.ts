@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import type { Reconciler } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, Writer } from '@swarmkit/sdk/contracts/store';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { aService } from '@swarmkit/sdk/testkit/fixtures';
@@ -181,4 +182,35 @@ test('two stages of one name or with one field are refused, and both are named',
     /x and y both own task.placement/,
   );
   assert.throws(() => new Ring([stage('x', []), stage('x', [])]), /call themselves x/);
+});
+
+test('what a stage left unfinished is shown to it in the next turn, at once, and is no quarrel', async (t) => {
+  const rig = rigFor(t);
+  const all = ['s1', 's2', 's3'];
+  rig.store.seed({ service: all.map((id) => aService({ id })) });
+  let left = 150;
+  const bitByBit: Reconciler = {
+    writer: { id: 'slow', writes: [] },
+    order: 1,
+    reconcile({ draft, dirty, now }) {
+      rig.seen.push({
+        stage: 'slow',
+        at: now,
+        everything: dirty.everything,
+        services: [...dirty.ids('service')],
+      });
+      if (left === 0) return {};
+      left -= 1;
+      setLabel(draft, 's1', 'left', String(left));
+      return { unfinished: left === 0 ? [] : [{ kind: 'service', id: 's2' }] };
+    },
+  };
+  await rig.start(bitByBit);
+  assert.equal(rig.turns, 150, 'more in a row than two stages that quarrel are allowed');
+  assert.deepEqual(rig.warnings, []);
+  const [first, ...later] = ids(rig.taken());
+  assert.equal(first, 'slow:*');
+  assert.ok(later.every((seen) => seen === 'slow:s2'));
+  await rig.advance(3_600_000);
+  assert.equal(rig.turns, 150);
 });
