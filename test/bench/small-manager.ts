@@ -15,7 +15,7 @@ import scheduler from '@swarmkit/plugin-scheduler/plugin';
 import store from '@swarmkit/plugin-store/plugin';
 import turn from '@swarmkit/plugin-turn/plugin';
 import { type Identity, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
-import { type RpcConnection, RpcServer } from '@swarmkit/sdk/contracts/rpc';
+import { RpcClient, type RpcConnection, RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import { ScopeGates } from '@swarmkit/sdk/contracts/scope-gate';
 import { Storage } from '@swarmkit/sdk/contracts/storage';
 import { Store } from '@swarmkit/sdk/contracts/store';
@@ -49,11 +49,12 @@ export async function startManager(cleanup: Cleanup, agents: number): Promise<Sm
     id: 'around',
     version: '1.0.0',
     scope: 'node',
-    provides: [Storage, RpcServer, NodeIdentity],
+    provides: [Storage, RpcServer, RpcClient, NodeIdentity],
     contributes: [ScopeGates],
     register(ctx) {
       ctx.provide(Storage, disk.start());
       ctx.provide(RpcServer, network.server('manager:4242'));
+      ctx.provide(RpcClient, network.client({ nodeId: 'manager', role: 'manager' }));
       ctx.provide(NodeIdentity, identityOf('manager'));
       ctx.provide(ScopeGates, { scope: 'manager', open$: new BehaviorSubject(true) });
     },
@@ -80,7 +81,7 @@ export async function startManager(cleanup: Cleanup, agents: number): Promise<Sm
       reaper,
       dispatcher,
     ] as unknown as readonly PluginManifest[],
-    config: { raft: { tickMs: 50 } },
+    config: { raft: { timing: 'fast', advertiseAddress: 'manager:4242' } },
     env: realEnv,
     log: turnWatcher(turnsMs),
   });
