@@ -16,6 +16,7 @@ import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { mayRestart } from './restart-policy.js';
 import { byAge, type Slot, type SlotName } from './slot.js';
 import { type Event, isRollback, next } from './update-machine.js';
+import type { SlotProgress } from './update-progress.js';
 import type { World } from './world.js';
 
 interface OpenSlot extends Slot {
@@ -27,6 +28,7 @@ export class SlotTable {
   readonly goal: TaskState;
   private current: Service;
   private changes = 0;
+  private progress = new Map<readonly Task[], SlotProgress>();
   private readonly open = new Map<bigint | string, OpenSlot>();
   private readonly check: DirtyCheck;
   private parsed: readonly Constraint[] | undefined;
@@ -92,6 +94,13 @@ export class SlotTable {
     return this.check(task, this.nodeOf(task));
   }
 
+  /** `make`, once for each slot until the slot or the service changes: four steps ask the same. */
+  progressOf(slot: Slot, make: () => SlotProgress): SlotProgress {
+    const known = this.progress.get(slot.tasks) ?? make();
+    this.progress.set(slot.tasks, known);
+    return known;
+  }
+
   /** Whether the node meets the service's present constraints. */
   isAllowedOn(node: Node): boolean {
     this.parsed ??= parseConstraintsOrNone(this.service.spec?.task?.placement?.constraints ?? []);
@@ -114,6 +123,7 @@ export class SlotTable {
       }),
     );
     const slot = this.openAt(name);
+    this.progress.delete(slot.tasks);
     slot.tasks.push(task);
     // Usually the youngest, but not where the clock went back.
     if (slot.tasks.length > 1) slot.tasks.sort(byAge);
@@ -130,6 +140,7 @@ export class SlotTable {
     this.changes += 1;
     const raised = this.world.draft.update('task', { ...task, desiredState });
     const tasks = this.openAt(slot.name).tasks;
+    this.progress.delete(tasks);
     const index = tasks.findIndex((other) => other.id === task.id);
     if (desiredState >= TaskState.REMOVE) tasks.splice(index, 1);
     else tasks[index] = raised;
@@ -144,6 +155,7 @@ export class SlotTable {
   moveUpdate(event: Event): void {
     const change = next(this.current, event, this.world.now);
     this.current = this.world.draft.update('service', { ...this.current, ...change });
+    this.progress = new Map();
   }
 
   private openAt(name: SlotName): OpenSlot {

@@ -26,7 +26,10 @@ export interface Attempt {
   readonly ofThisUpdate: boolean;
 }
 
-export function progressOf(table: SlotTable, slot: Slot): SlotProgress {
+export const progressOf = (table: SlotTable, slot: Slot): SlotProgress =>
+  table.progressOf(slot, () => lookAt(table, slot));
+
+function lookAt(table: SlotTable, slot: Slot): SlotProgress {
   const lastDirty = slot.tasks.findLastIndex((task) => table.isDirty(task));
   const first = slot.tasks[lastDirty + 1];
   if (first === undefined) {

@@ -16,7 +16,7 @@ export class Orchestrator implements Reconciler {
   readonly order = Ring.orchestrator;
 
   /** `limit`: changes a run, about. */
-  constructor(private readonly limit = 500) {}
+  constructor(private readonly limit = 200) {}
 
   reconcile(input: TurnInput): TurnResult {
     return orchestrate(input, this.limit);
