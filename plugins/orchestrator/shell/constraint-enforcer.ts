@@ -6,13 +6,15 @@ import {
 } from '@swarmkit/sdk/contracts/reconciler';
 import type { Writer } from '@swarmkit/sdk/contracts/store';
 import { enforceConstraints } from '../core/enforce-constraints.js';
+import { enforceVolumes } from '../core/enforce-volumes.js';
 
-/** Rejects tasks whose node changed so that they may not stay. */
+/** Rejects tasks whose node changed so that they may not stay, and those on volumes that are drained. */
 export class ConstraintEnforcer implements Reconciler {
   readonly writer: Writer = { id: 'constraint-enforcer', writes: ['task.eviction'] };
   readonly order = Ring.constraintEnforcer;
 
   reconcile(input: TurnInput): TurnResult {
+    enforceVolumes(input);
     return enforceConstraints(input);
   }
 }
