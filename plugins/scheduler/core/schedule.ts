@@ -3,7 +3,7 @@
  * Preassigned tasks come first. A reason is written only when it differs from the one that stands
  * there, so a task that cannot be placed costs no write until something changes.
  */
-import type { TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
+import type { ObjectRef, TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
 import type { SchedulerFilter, SchedulerScorer } from '@swarmkit/sdk/contracts/scheduling';
 import type { Draft } from '@swarmkit/sdk/contracts/store';
 import { changedStatus } from '@swarmkit/sdk/model/task-status';
@@ -21,9 +21,16 @@ export interface Policies {
   readonly scorers: readonly SchedulerScorer[];
 }
 
-export function schedule({ draft, now, dirty }: TurnInput, policies: Policies): TurnResult {
+/** Places about `limit` tasks, of each group its share; those it does not come to are for the next turn. */
+export function schedule(
+  { draft, now, dirty }: TurnInput,
+  policies: Policies,
+  limit: number,
+): TurnResult {
   const { unwanted, preassigned, groups } = pendingWork(draft, dirty);
-  const turn: Turn = { draft, now, policies, cluster: new ClusterLoad(draft, now), placed: 0 };
+  const cluster = new ClusterLoad(draft, now);
+  const share = Math.ceil(limit / groups.length);
+  const turn: Turn = { draft, now, policies, cluster, limit, share, placed: 0 };
   for (const task of unwanted) shutDown(turn, task);
   let refused = preassigned;
   let unplaced = groups;
@@ -33,18 +40,25 @@ export function schedule({ draft, now, dirty }: TurnInput, policies: Policies): 
     before = turn.placed;
     refused = refused.filter((task) => !confirm(turn, task));
     unplaced = placeGroups(turn, unplaced);
-  } while (turn.placed > before && refused.length + unplaced.length > 0);
+  } while (turn.placed > before && turn.placed < limit && refused.length + unplaced.length > 0);
+  // Not all of them were looked at to the end, so nobody knows yet why one has no place.
+  if (turn.placed >= limit) return { unfinished: [refused, ...unplaced].flat().map(refOf) };
   // Reasons come last: what was placed meanwhile is part of them, so they hold when they are told.
   for (const task of refused) explainRefusal(turn, task);
   for (const group of unplaced) explainGroup(turn, group);
   return {};
 }
 
+const refOf = ({ id }: Task): ObjectRef => ({ kind: 'task', id });
+
 interface Turn {
   readonly draft: Draft;
   readonly now: number;
   readonly policies: Policies;
   readonly cluster: ClusterLoad;
+  /** How many tasks may be given a node in this turn, and how many of one group in one go. */
+  readonly limit: number;
+  readonly share: number;
   /** How many tasks were given a node so far. */
   placed: number;
 }
@@ -61,6 +75,7 @@ function shutDown(turn: Turn, task: Task): void {
 }
 
 function confirm(turn: Turn, task: Task): boolean {
+  if (turn.placed >= turn.limit) return false;
   const node = turn.cluster.node(task.nodeId);
   if (node === undefined || !pipelineOf(turn, task).passes(node)) return false;
   assign(turn, task, node, 'scheduler confirmed task can run on preassigned node');
@@ -76,7 +91,7 @@ function placeGroup(turn: Turn, group: Group): readonly Task[] {
   const pipeline = pipelineOf(turn, group[0]);
   const tree = spreadTree(group[0], cluster.nodes(), pipeline, policies.scorers);
   for (const [at, task] of group.entries()) {
-    const node = tree.best();
+    const node = at < turn.share && turn.placed < turn.limit ? tree.best() : undefined;
     if (node === undefined) return group.slice(at);
     assign(turn, task, node, 'scheduler assigned task to node');
     tree.placed();

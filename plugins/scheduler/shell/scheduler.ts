@@ -11,7 +11,12 @@ import { type Policies, schedule } from '../core/schedule.js';
 import { builtInScorers } from '../core/scorers.js';
 import { guardedFilter, guardedScorer } from './guard.js';
 
+/** A placement costs about 50 µs with all that is written. */
+const defaultLimit = 500;
+
 export interface Contributions {
+  /** Placements a turn. */
+  readonly limit?: number;
   /** Asked for once, at the first turn, when all contributors have started. */
   readonly filters?: () => readonly SchedulerFilter[];
   readonly scorers?: () => readonly SchedulerScorer[];
@@ -31,7 +36,7 @@ export class Scheduler implements Reconciler {
   reconcile(input: TurnInput): TurnResult {
     this.policies ??= this.gather();
     this.reported.clear();
-    return schedule(input, this.policies);
+    return schedule(input, this.policies, this.contributions.limit ?? defaultLimit);
   }
 
   private gather(): Policies {

@@ -6,6 +6,7 @@ import { reconcilerProperties } from '@swarmkit/sdk/testkit/reconciler-propertie
 import { runStage, StageRunner, type StageRun } from '@swarmkit/sdk/testkit/run-stage';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import fc from 'fast-check';
+import { Cluster } from './cluster.js';
 import { Scheduler } from '../shell/scheduler.js';
 
 const user = { id: 'user', writes: ['any'] } as const;
@@ -81,4 +82,32 @@ test('scheduler: precise dirt places what everything would place', () => {
     }),
     { numRuns: 100 },
   );
+});
+
+test('a run places so many tasks and no more, of each group its share, and the next goes on', () => {
+  const cluster = new Cluster();
+  for (const id of ['a', 'b', 'c']) cluster.node(id);
+  const many = cluster.pending(cluster.service('many', { specVersion: { index: 1n } }), 50);
+  const few = cluster.pending(cluster.service('few', { specVersion: { index: 1n } }), 12);
+  const nowhere = cluster.service('nowhere', {
+    specVersion: { index: 1n },
+    spec: { task: { placement: { constraints: ['node.id==gone'] } } },
+  });
+  const [lost] = cluster.pending(nowhere);
+  const runner = new StageRunner(cluster.store, new Scheduler({ limit: 20 }));
+  const isPlaced = (id: string): boolean => cluster.task(id).nodeId !== '';
+  const placed: (readonly number[])[] = [];
+  let result: StageRun;
+  do {
+    result = runner.run();
+    placed.push([many.filter(isPlaced).length, few.filter(isPlaced).length]);
+  } while (result.unfinished.length > 0);
+  assert.deepEqual(placed, [
+    [8, 12],
+    [28, 12],
+    [48, 12],
+    [50, 12],
+  ]);
+  assert.match(cluster.task(lost!).status!.err, /constraints not satisfied on 3 nodes/);
+  assert.deepEqual(cluster.spread([...many, ...few]), { a: 21, b: 21, c: 20 });
 });
