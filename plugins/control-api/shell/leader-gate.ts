@@ -48,7 +48,11 @@ export class LeaderGate {
    */
   private async confirm(signal: AbortSignal): Promise<void> {
     const { consensus, clock, group } = this;
-    if (group === undefined || consensus.members().length < 2) return;
+    if (group === undefined) return;
+    // A leader without others cannot have been replaced. A member that has just started has none either,
+    // until it has read its log.
+    const isAlone = consensus.members().length < 2;
+    if (isAlone && this.isCurrent(consensus.leadership())) return;
     const index = await group.readIndex();
     while (consensus.appliedIndex < index) {
       signal.throwIfAborted();

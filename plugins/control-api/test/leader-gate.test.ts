@@ -16,7 +16,8 @@ class Rig {
   readonly consensus = {
     raftId: 7n,
     appliedIndex: 0n,
-    members: () => [{}, {}, {}],
+    others: 2,
+    members: () => Array.from({ length: 1 + this.consensus.others }),
     leadership$: this.leadership$,
     leadership: () => this.leadership$.value,
   };
@@ -141,6 +142,18 @@ describe('reads', () => {
     rig.asked[0]?.reject(new Error('no majority'));
     await rig.settle();
     assert.equal(read.outcome, 'no majority');
+  });
+
+  it('ask nobody where a leader is alone, and do where a member has not read its log yet', async () => {
+    const rig = leading();
+    rig.consensus.others = 0;
+    const alone = rig.pass('control', 'GetConfig');
+    await rig.settle();
+    assert.equal(alone.outcome, 'passed');
+    rig.leadership$.next({ term: 4n, leading: false, leaderId: 9n });
+    const passedOn = rig.pass('remote', 'GetConfig', 'follower');
+    await rig.settle();
+    assert.deepEqual([passedOn.outcome, rig.asked.length], ['waits', 1]);
   });
 
   it('are the only calls that ask', async () => {
