@@ -81,14 +81,11 @@ export class UpdateRules implements Rule {
       // by the restart policy, and after a try has failed so is the try.
       const newest = slot.at(-1);
       if (newest === undefined || !isDirty(newest)) continue;
-      const runs = slot.some((other) => {
-        const then = wanted.get(other.id) ?? other;
-        return (
-          then.desiredState <= TaskState.RUNNING &&
-          observedState(then) <= TaskState.RUNNING &&
-          (then.nodeId === '' || isHealthy(oracle.get('node', then.nodeId)))
-        );
-      });
+      const then = wanted.get(newest.id) ?? newest;
+      const runs =
+        then.desiredState <= TaskState.RUNNING &&
+        observedState(then) <= TaskState.RUNNING &&
+        (then.nodeId === '' || isHealthy(oracle.get('node', then.nodeId)));
       if (!runs) continue;
       tries.set(task.id, commit.index);
       added++;
