@@ -7,6 +7,7 @@
 import type { Consensus, Leadership } from '@swarmkit/sdk/contracts/consensus';
 import type { Membership } from '@swarmkit/sdk/contracts/membership';
 import type { Call } from '@swarmkit/sdk/contracts/rpc';
+import { REDIRECT } from '@swarmkit/sdk/model/forwarded-call';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 
@@ -16,7 +17,7 @@ const WAIT_MS = 10_000;
 const APPLY_MS = 2;
 const READS = /\/(?:Get|List)\w*$/;
 
-type GatedCall = Pick<Call, 'exposure' | 'signal' | 'path' | 'peer'>;
+type GatedCall = Pick<Call, 'exposure' | 'signal' | 'path' | 'metadata'>;
 
 export class LeaderGate {
   /** The last term in which this member led and had applied everything. */
@@ -33,12 +34,12 @@ export class LeaderGate {
     if (leading) this.ledTerm = term;
   }
 
-  async pass({ exposure, signal, path, peer }: GatedCall): Promise<void> {
+  async pass({ exposure, signal, path, metadata }: GatedCall): Promise<void> {
     if (exposure === 'control' && !this.isCurrent(this.consensus.leadership())) {
       await this.leads(signal);
       signal.throwIfAborted();
     }
-    const isForLeader = exposure === 'control' || peer.forwardedBy !== undefined;
+    const isForLeader = exposure === 'control' || metadata.has(REDIRECT);
     if (isForLeader && READS.test(path)) await this.confirm(signal);
   }
 

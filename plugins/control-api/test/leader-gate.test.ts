@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Consensus, Leadership } from '@swarmkit/sdk/contracts/consensus';
+import { REDIRECT } from '@swarmkit/sdk/model/forwarded-call';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { BehaviorSubject } from 'rxjs';
 import { LeaderGate } from '../shell/leader-gate.js';
@@ -32,17 +33,11 @@ class Rig {
     this.leadership$.subscribe((now) => this.gate.saw(now));
   }
 
-  pass(exposure: 'control' | 'remote' = 'control', method = 'UpdateNode', forwardedBy?: string) {
+  pass(exposure: 'control' | 'remote' = 'control', method = 'UpdateNode', isPassedOn = false) {
     const passing = { outcome: 'waits' };
-    const peer = {
-      nodeId: 'user',
-      clusterId: 'cluster',
-      role: 'manager' as const,
-      address: '',
-      ...(forwardedBy === undefined ? {} : { forwardedBy }),
-    };
+    const metadata = new Map(isPassedOn ? [[REDIRECT, 'manager']] : []);
     const path = `/docker.swarmkit.v1.Control/${method}`;
-    void this.gate.pass({ exposure, signal: this.caller.signal, path, peer }).then(
+    void this.gate.pass({ exposure, signal: this.caller.signal, path, metadata }).then(
       () => {
         passing.outcome = 'passed';
       },
@@ -121,9 +116,9 @@ describe('reads', () => {
   };
 
   it('wait until a majority says that this member leads still, and what they must show is applied', async () => {
-    for (const [exposure, forwardedBy] of [['control'], ['remote', 'follower']] as const) {
+    for (const exposure of ['control', 'remote'] as const) {
       const rig = leading();
-      const read = rig.pass(exposure, 'GetConfig', forwardedBy);
+      const read = rig.pass(exposure, 'GetConfig', exposure === 'remote');
       await rig.settle(100);
       assert.equal(read.outcome, 'waits');
       rig.asked[0]?.resolve(5n);
@@ -151,7 +146,7 @@ describe('reads', () => {
     await rig.settle();
     assert.equal(alone.outcome, 'passed');
     rig.leadership$.next({ term: 4n, leading: false, leaderId: 9n });
-    const passedOn = rig.pass('remote', 'GetConfig', 'follower');
+    const passedOn = rig.pass('remote', 'GetConfig', true);
     await rig.settle();
     assert.deepEqual([passedOn.outcome, rig.asked.length], ['waits', 1]);
   });
