@@ -29,6 +29,10 @@ export function parseCommandLine(argv: readonly string[], version: string): Flag
       'managers of the cluster to join, host:port, separated by commas; only until it has joined',
     )
     .option('--join-token <token>', 'its token, which says as what: worker or manager')
+    .option(
+      '--force-new-cluster',
+      'go on alone with the state that is here, when the other managers are lost for good',
+    )
     .addOption(
       new Option('--availability <how>', 'how it takes part from the first moment').choices([
         ...availabilities,

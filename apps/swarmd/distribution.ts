@@ -87,7 +87,7 @@ export function pluginConfig(settings: Settings): Record<string, Record<string, 
       remoteAddress: settings.listenRemoteApi,
     },
     'log-files': { dir: dir('logs') },
-    raft: { ...advertised },
+    raft: { ...advertised, ...(settings.forceNewCluster ? { forceNewCluster: true } : {}) },
     cluster: { ...advertised },
     agent: {
       controlSocket: settings.listenControlApi,

@@ -20,6 +20,8 @@ export interface Settings {
   readonly advertiseRemoteApi: string | undefined;
   /** The cluster to join, while the node has no identity. */
   readonly join: Join | undefined;
+  /** The other managers are lost for good. A flag alone: nothing to be left in a file. */
+  readonly forceNewCluster: boolean;
   readonly hostname: string | undefined;
   readonly logLevel: LogLevel;
   readonly executor: ExecutorName;
@@ -64,6 +66,7 @@ export interface Flags {
   readonly containerdAddr?: string;
   readonly engineAddr?: string;
   readonly config?: string;
+  readonly forceNewCluster?: boolean;
   readonly load?: readonly string[];
 }
 
@@ -83,6 +86,7 @@ export async function settingsFrom(
     listenRemoteApi,
     advertiseRemoteApi: advertisedBy(given, listenRemoteApi, interfaces),
     join: joinOf(given),
+    forceNewCluster: flags.forceNewCluster ?? false,
     hostname: given.text('hostname', 'hostname'),
     logLevel: oneOf('log-level', logLevels, given.text('logLevel', 'log-level') ?? 'info'),
     executor: oneOf('executor', executorNames, given.text('executor', 'executor') ?? 'containerd'),
@@ -139,7 +143,7 @@ async function configOf({ config }: Flags, cwd: string): Promise<ConfigFile> {
   return readConfig(path.resolve(cwd, config));
 }
 
-type TextFlag = Exclude<keyof Flags, 'load' | 'config'>;
+type TextFlag = Exclude<keyof Flags, 'load' | 'config' | 'forceNewCluster'>;
 type TextKey = Exclude<keyof ConfigFile, 'load' | 'providers' | 'plugins'>;
 
 /** A setting by its two names: what the flag says, else what the file says, else undefined. */

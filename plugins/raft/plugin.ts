@@ -29,6 +29,7 @@ export const raft = definePlugin<RaftConfig>({
       keepEntries: { type: 'integer', minimum: 0, default: 500 },
       timing: { enum: timings, default: 'auto' },
       advertiseAddress: { type: 'string' },
+      forceNewCluster: { type: 'boolean', default: false },
       joinAddresses: { type: 'array', items: { type: 'string' }, default: [] },
     },
   },

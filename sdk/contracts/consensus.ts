@@ -66,8 +66,11 @@ export interface StateMachine {
   apply(entry: Entry): void;
   /** Serialized `StoreSnapshot` of the state at this moment. Called between two `apply`s; may yield while it encodes. */
   snapshot(): Promise<Uint8Array>;
-  /** Replaces the whole state by a snapshot taken at `index`. */
-  restore(storeSnapshot: Uint8Array, index: bigint): void;
+  /**
+   * Replaces the whole state by a snapshot taken at `index`, at one moment: until then the old state
+   * stands. May yield while it decodes; nothing is applied before it is done.
+   */
+  restore(storeSnapshot: Uint8Array, index: bigint): void | Promise<void>;
 }
 
 export const Consensus = token<Consensus>('swarmkit.consensus.v1');

@@ -32,15 +32,13 @@ export class ManagerGroup {
     plugins: Readonly<Record<string, object>> = {},
   ): Promise<ManagerGroup> {
     const group = new ManagerGroup(cleanup, configFile(cleanup, plugins));
-    await group.add();
     while (group.managers.length < count) await group.add();
-    await group.complete();
     return group;
   }
 
-  /** Starts one more; it founds the cluster or joins it. */
-  async add(): Promise<ManagerProcess> {
-    const manager = await this.startNode('manager');
+  /** Starts one more; it founds the cluster or joins it. `folder`: for its state; default one of its own. */
+  async add(folder?: string): Promise<ManagerProcess> {
+    const manager = await this.startNode('manager', folder);
     this.managers.push(manager);
     await this.complete();
     return manager;
@@ -51,14 +49,17 @@ export class ManagerGroup {
     return this.startNode('worker');
   }
 
-  private async startNode(role: 'manager' | 'worker'): Promise<ManagerProcess> {
+  private async startNode(
+    role: 'manager' | 'worker',
+    folder = this.cleanup.folder(),
+  ): Promise<ManagerProcess> {
     const address = `127.0.0.1:${await freePort()}`;
     const [first] = this.managers;
     const join =
       first === undefined
         ? []
         : ['--join-addr', first.address, '--join-token', await this.token(role)];
-    const stateDir = path.join(this.cleanup.folder(), 'state');
+    const stateDir = path.join(folder, 'state');
     const daemon = new Daemon(
       {
         stateDir,

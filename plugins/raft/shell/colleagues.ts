@@ -32,6 +32,7 @@ export interface ColleaguesOptions {
     readonly advertiseAddress?: string;
     readonly joinAddresses: readonly string[];
     readonly timing: Timing;
+    readonly forceNewCluster: boolean;
   };
   readonly members: Channel<readonly Member[]>;
   readonly known?: KnownManagers | undefined;
@@ -129,6 +130,8 @@ export class Colleagues {
       features: this.ownFeatures,
       ownAddress: () => this.ownAddress(),
       mustJoin: () => this.joinAddresses().length > 0 || this.options.known?.founder() === false,
+      forceNewCluster: this.options.config.forceNewCluster,
+      log: this.options.log,
       join: () => this.join(signal),
     };
   }
@@ -148,7 +151,7 @@ export class Colleagues {
       log,
       signal,
       addresses: () => this.joinAddresses(),
-      request: { addr: this.listening(), features: this.ownFeatures },
+      request: { addr: this.listening(), features: this.ownFeatures, fresh: true },
     });
     // Until the log tells who the members are, this is how the first answers find their way.
     this.met = joined?.members ?? [];
@@ -259,7 +262,7 @@ export class Colleagues {
     const addr = this.listening();
     const recorded = node.roster.member(node.raftId)?.addr;
     if (recorded === undefined || recorded === addr || addr === '' || others().length === 0) return;
-    const request = { addr, features: this.ownFeatures };
+    const request = { addr, features: this.ownFeatures, fresh: false };
     await askToJoin({ client, clock: env.clock, log, signal, addresses: others, request });
   }
 }

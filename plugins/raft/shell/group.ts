@@ -59,7 +59,7 @@ export class Group implements Membership {
   }
 
   add(member: { readonly nodeId: string; readonly address: string }): Promise<Member> {
-    return this.admit({ ...member, features: 0 });
+    return this.admit({ ...member, features: 0, fresh: false });
   }
 
   /** As `add`, with what the member can. */
@@ -67,12 +67,15 @@ export class Group implements Membership {
     readonly nodeId: string;
     readonly address: string;
     readonly features: number;
+    /** It has no log: as a member it would forget what it has promised. */
+    readonly fresh: boolean;
   }): Promise<Member> {
-    const { nodeId, address, features } = wanted;
+    const { nodeId, address, features, fresh } = wanted;
     if (parseAddress(address) === undefined) throw badAddress(address);
     return await this.inTurn(async () => {
       const known = this.driver.roster.members.find((member) => member.nodeId === nodeId);
-      if (known === undefined) {
+      if (known !== undefined && fresh) await this.removeNow(known.raftId);
+      if (known === undefined || fresh) {
         const record = RaftMember.create({
           raftId: this.freshId(),
           nodeId,
@@ -114,16 +117,18 @@ export class Group implements Membership {
   }
 
   async remove(raftId: bigint): Promise<void> {
-    await this.inTurn(async () => {
-      this.member(raftId);
-      if (!this.canRemove(raftId)) throw wouldLoseQuorum();
-      // It could not say any more that it worked.
-      if (raftId === this.driver.raftId) throw memberLeads();
-      await this.driver.change(
-        ConfChange.create({ type: ConfChangeType.ConfChangeRemoveNode, nodeId: raftId }),
-      );
-      this.log.info({ member: raftId.toString(16) }, 'a manager was removed from the group');
-    });
+    await this.inTurn(() => this.removeNow(raftId));
+  }
+
+  private async removeNow(raftId: bigint): Promise<void> {
+    this.member(raftId);
+    if (!this.canRemove(raftId)) throw wouldLoseQuorum();
+    // It could not say any more that it worked.
+    if (raftId === this.driver.raftId) throw memberLeads();
+    await this.driver.change(
+      ConfChange.create({ type: ConfChangeType.ConfChangeRemoveNode, nodeId: raftId }),
+    );
+    this.log.info({ member: raftId.toString(16) }, 'a manager was removed from the group');
   }
 
   canRemove(raftId: bigint): boolean {

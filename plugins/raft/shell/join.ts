@@ -20,7 +20,12 @@ export interface JoinOptions {
   readonly signal: AbortSignal;
   /** Asked anew for each round: more may be known by then. */
   readonly addresses: () => readonly string[];
-  readonly request: { readonly addr: string; readonly features: number };
+  readonly request: {
+    readonly addr: string;
+    readonly features: number;
+    /** There is no log here. */
+    readonly fresh: boolean;
+  };
 }
 
 /** Undefined when it was told to stop before anybody agreed. */

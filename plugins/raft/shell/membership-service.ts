@@ -30,7 +30,10 @@ export function membershipService(options: MembershipServiceOptions): MountedSer
     if (!options.isLeading()) throw refusal(NOT_LEADING);
   };
 
-  const join = async ({ addr, features }: JoinRequest, { peer }: Call): Promise<JoinResponse> => {
+  const join = async (
+    { addr, features, fresh }: JoinRequest,
+    { peer }: Call,
+  ): Promise<JoinResponse> => {
     mustLead();
     const parsed = parseAddress(addr);
     const resolved = parsed && resolveUnspecified(parsed, peer.address);
@@ -38,7 +41,7 @@ export function membershipService(options: MembershipServiceOptions): MountedSer
     const address = formatAddress(resolved);
     await mustServe(client, address);
     mustLead();
-    const { raftId } = await group.admit({ nodeId: peer.nodeId, address, features });
+    const { raftId } = await group.admit({ nodeId: peer.nodeId, address, features, fresh });
     return JoinResponse.create({ raftId, members: members() });
   };
 

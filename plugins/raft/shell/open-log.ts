@@ -1,10 +1,15 @@
 /** Where a member begins: with the log that is here, as the founder of a cluster, or as one that joins. */
 import type { Random } from '@swarmkit/sdk/plugin/env';
-import { HardState } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import { ConfState, HardState } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { type JoinResponse, RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
+import { ORIGIN } from '../core/log.js';
+import { forceNewCluster } from '../core/new-cluster.js';
+import { splitSnapshot } from '../core/snapshot-data.js';
 import { bootstrap, newRaftId } from './bootstrap.js';
 import type { LoadedLog, LogDisk } from './log-disk.js';
-import { foreignLog, stopped } from './raft-error.js';
+import { corrupt, foreignLog, stopped } from './raft-error.js';
 
 export interface Beginning {
   readonly random: Random;
@@ -12,6 +17,9 @@ export interface Beginning {
   /** How others reach this node; for a founder. */
   readonly ownAddress: () => string;
   readonly mustJoin: () => boolean;
+  /** Make this member a group of its own, whatever became of the others. */
+  readonly forceNewCluster: boolean;
+  readonly log: Logger;
   /** Undefined when it was told to stop. */
   readonly join: () => Promise<JoinResponse | undefined>;
 }
@@ -26,6 +34,7 @@ export async function openLog(
   if (found !== undefined) {
     if (found.member.nodeId !== nodeId)
       throw foreignLog(found.member.nodeId, nodeId, disk.location);
+    if (beginning.forceNewCluster) return await forced(disk, found, beginning.log);
     return isBlank(found) && mustJoin() ? await join(disk, nodeId, beginning, found) : found;
   }
   if (mustJoin()) return await join(disk, nodeId, beginning, undefined);
@@ -62,4 +71,33 @@ async function join(
   // Nothing but whose log this is: entries and members come from the leader.
   await disk.create(member, hardState, []);
   return { member, hardState, snapshot: undefined, entries: [] };
+}
+
+/** Says what it does before it does it. */
+async function forced(disk: LogDisk, found: LoadedLog, log: Logger): Promise<LoadedLog> {
+  const { snapshot, member, hardState, entries } = found;
+  const parts = snapshot && splitSnapshot(snapshot.data);
+  if (snapshot !== undefined && parts === undefined)
+    throw corrupt(`the snapshot at entry ${snapshot.metadata.index} cannot be read`, disk.location);
+  const made = forceNewCluster({
+    member,
+    hardState,
+    entries,
+    snapshot: snapshot?.metadata ?? ORIGIN,
+    confState: snapshot?.metadata.confState ?? ConfState.create(),
+    membership: parts?.membership ?? ClusterSnapshot.create(),
+  });
+  if (made === undefined) {
+    log.info('this manager is the only one already: there is nothing to force');
+    return found;
+  }
+  log.warn(
+    {
+      removed: made.removed.map(({ nodeId, addr }) => `${nodeId} ${addr}`),
+      adoptedEntries: made.adopted.toString(),
+    },
+    'forcing a new cluster: this manager goes on alone, the others are removed from the group for ever, and what is in its log counts as committed',
+  );
+  await disk.write({ hardState: made.hardState, snapshot: undefined, entries: made.entries });
+  return { ...found, hardState: made.hardState, entries: [...entries, ...made.entries] };
 }

@@ -68,6 +68,8 @@ export interface RaftConfig {
   readonly advertiseAddress?: string;
   /** Managers to ask when there is no log here yet, besides those that the node knows. */
   readonly joinAddresses: readonly string[];
+  /** Go on alone with the log that is here; the other members are removed. */
+  readonly forceNewCluster: boolean;
 }
 
 export interface RaftNodeOptions {
@@ -194,6 +196,8 @@ export class RaftNode implements Consensus {
   step(message: Message): void {
     if (this.running === undefined || this.ending.signal.aborted) return;
     this.running.raft.step(message);
+    // At once: a log that another leader has shortened must not be proposed on.
+    this.observe();
     this.wake();
   }
 
@@ -238,7 +242,7 @@ export class RaftNode implements Consensus {
       // Served from here on: whoever takes us in looks first whether we are there.
       this.unmounts = this.colleagues.services().map((service) => server.mount(service));
       const stored = await openLog(disk, nodeId, this.colleagues.beginning(this.ending.signal));
-      this.begin(disk, machine, stored);
+      await this.begin(disk, machine, stored);
       log.info(
         {
           raftId: stored.member.raftId.toString(16),
@@ -300,10 +304,10 @@ export class RaftNode implements Consensus {
     return this.running;
   }
 
-  private begin(disk: LogDisk, machine: StateMachine, stored: LoadedLog): void {
+  private async begin(disk: LogDisk, machine: StateMachine, stored: LoadedLog): Promise<void> {
     const { env, config, log } = this.options;
     const snapshot = stored.snapshot?.metadata;
-    if (stored.snapshot !== undefined) this.restore(machine, stored.snapshot, disk.location);
+    if (stored.snapshot !== undefined) await this.restore(machine, stored.snapshot, disk.location);
     const raft = new Raft(
       {
         id: stored.member.raftId,
@@ -346,12 +350,16 @@ export class RaftNode implements Consensus {
   }
 
   /** The state machine and the roster become those of the snapshot. */
-  private restore(machine: StateMachine, snapshot: StoredSnapshot, location: string): void {
+  private async restore(
+    machine: StateMachine,
+    snapshot: StoredSnapshot,
+    location: string,
+  ): Promise<void> {
     const parts = splitSnapshot(snapshot.data);
     const { index } = snapshot.metadata;
     if (parts === undefined)
       throw corrupt(`the snapshot at entry ${index} cannot be read`, location);
-    machine.restore(parts.store, index);
+    await machine.restore(parts.store, index);
     this.roster.restore(parts.membership);
     this.applied = index;
   }
@@ -361,6 +369,7 @@ export class RaftNode implements Consensus {
     const spanMs = tickSpan(config.timing, this.allOurs);
     this.cancelTick = env.clock.after(spanMs, () => {
       this.running?.raft.tick();
+      if (this.running !== undefined) this.observe();
       if (this.running !== undefined && this.now.leading)
         this.steering.promoteLearners(this.running.raft);
       this.wake();
@@ -390,7 +399,7 @@ export class RaftNode implements Consensus {
         this.colleagues.send(ready.promises);
         if (write?.snapshot !== undefined) {
           applier.clear();
-          this.restore(machine, write.snapshot, disk.location);
+          await this.restore(machine, write.snapshot, disk.location);
           snapshotter.startAt(write.snapshot.metadata);
           this.colleagues.rosterChanged();
           const { index } = write.snapshot.metadata;

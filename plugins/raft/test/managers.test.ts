@@ -207,6 +207,65 @@ describe('several managers', () => {
     await group.stop();
   });
 
+  it('rebuild one whose log is damaged, as another member', async () => {
+    const group = await Managers.of(3);
+    for (const text of texts(10)) await group.propose(text);
+    await group.agree(texts(10));
+    const broken = group.all.find(({ leads }) => !leads);
+    assert.ok(broken);
+    const { raftId } = broken.running.node;
+    await broken.stop();
+    const [key, value] = broken.disk
+      .contents('raft')
+      .find(([one]) => Buffer.from(one).includes('entry/')) ?? [new Uint8Array(), new Uint8Array()];
+    broken.disk.tamper('raft', key, Buffer.from(value).fill(0, 8, 9));
+    await assert.rejects(broken.start(), /entry \d+ of the raft log is damaged/);
+    await broken.disk.stop();
+    // As the recipe says: the log is moved away, and the node joins with the certificate that it has.
+    for (const [one] of broken.disk.contents('raft')) broken.disk.tamper('raft', one, undefined);
+    await group.join(broken);
+    await group.propose('after');
+    await group.agree([...texts(10), 'after']);
+    assert.notEqual(broken.running.node.raftId, raftId);
+    assert.equal(broken.running.node.members().length, 3);
+    assert.deepEqual(broken.running.node.colleagues.group.removed(), [raftId]);
+    await group.stop();
+  });
+
+  it('can be gone, all but one, and that one goes on alone when it is forced to', async () => {
+    for (const snapshotInterval of [0, 10]) {
+      const group = await Managers.of(3, { snapshotInterval, keepEntries: 2 });
+      for (const text of texts(30)) await group.propose(text);
+      await group.agree(texts(30));
+      const survivor = group.all.find(({ leads }) => !leads);
+      assert.ok(survivor);
+      const others = group.all.filter((one) => one !== survivor);
+      const { raftId } = survivor.running.node;
+      for (const one of group.all) await one.kill();
+      await survivor.start({ forceNewCluster: true });
+      await group.elected();
+      assert.deepEqual(survivor.tape, texts(30));
+      assert.deepEqual(
+        survivor.running.node.members().map((one) => one.raftId),
+        [raftId],
+      );
+      await group.propose('alone');
+      // Once is enough: the same word again changes nothing.
+      await survivor.stop();
+      await survivor.start({ forceNewCluster: true });
+      await group.elected();
+      // Those that come back learn that they are none any more, and may join anew.
+      for (const other of others) {
+        await other.start();
+        await group.until(() => other.running.isExpelled);
+        await other.stop();
+        await group.join(other);
+      }
+      await group.agree([...texts(30), 'alone']);
+      await group.stop();
+    }
+  });
+
   it('do without a leader what they can, and no more', async () => {
     const group = await Managers.of(3);
     const { leader } = group;

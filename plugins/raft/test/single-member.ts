@@ -48,6 +48,7 @@ export class SingleMember {
         keepEntries: 0,
         timing: 'auto',
         joinAddresses: [],
+        forceNewCluster: false,
         ...config,
       },
       leadership,

@@ -98,11 +98,15 @@ export class Timeline {
     return { kind: 'changed', changes: own.changes, by: own.by };
   }
 
-  /** The state is replaced by a snapshot taken at `index`. */
-  restore(bytes: Uint8Array, index: bigint): Outcome {
-    const { state, changes } = this.readable(index, () =>
-      restoreSnapshot(bytes, this.committedState),
-    );
+  /** The state is replaced by a snapshot taken at `index`, with the last step. Nothing is applied meanwhile. */
+  *restore(bytes: Uint8Array, index: bigint): Generator<void, Outcome> {
+    const steps = restoreSnapshot(bytes, this.committedState);
+    let step = this.readable(index, () => steps.next());
+    while (step.done !== true) {
+      yield;
+      step = this.readable(index, () => steps.next());
+    }
+    const { state, changes } = step.value;
     this.dropAll();
     this.committedState = state;
     this.committedIndex = index;

@@ -3,6 +3,7 @@
  * them true when their entries come back. Committed state changes only in `apply` and `restore`; an
  * update never waits for another one and holds no lock.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Consensus, Entry, StateMachine } from '@swarmkit/sdk/contracts/consensus';
 import type {
   Commit,
@@ -100,8 +101,16 @@ export class StoreService implements Store, StateMachine {
     return joinSlices(encodeSnapshot(this.timeline.committed));
   }
 
-  restore(storeSnapshot: Uint8Array, index: bigint): void {
-    this.publish(index, this.timeline.restore(storeSnapshot, index));
+  /** Decodes in slices, and puts the new state in the place of the old one at the end. */
+  async restore(storeSnapshot: Uint8Array, index: bigint): Promise<void> {
+    const steps = this.timeline.restore(storeSnapshot, index);
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) {
+        this.publish(index, step.value);
+        return;
+      }
+      await nextTurn();
+    }
   }
 
   private draft<T>(

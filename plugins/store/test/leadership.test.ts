@@ -88,14 +88,14 @@ test('an entry that breaks a rule is skipped as a whole, the same on every membe
   assert.match(rig.logged.join(), /skipped/);
 });
 
-test('committed bytes that are no request stop the node', () => {
+test('committed bytes that are no request stop the node', async () => {
   const rig = new Rig();
   assert.throws(
     () => rig.store.apply({ index: 1n, term: 1n, data: new Uint8Array([0x0a, 0xff, 0x01]) }),
     (error) => isInvariantError(error) && error.code === 'STORE_UNREADABLE',
   );
-  assert.throws(
-    () => rig.replica.restore(new Uint8Array([0x0a, 0xff, 0x01]), 5n),
+  await assert.rejects(
+    rig.replica.restore(new Uint8Array([0x0a, 0xff, 0x01]), 5n),
     (error) => isInvariantError(error) && error.code === 'STORE_UNREADABLE',
   );
 });

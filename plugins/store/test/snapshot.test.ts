@@ -57,7 +57,7 @@ test('restoring replaces everything and tells the differences in one commit', as
   });
   await rig.settle();
   const before = rig.commits.length;
-  rig.store.restore(bytes, 20n);
+  await rig.store.restore(bytes, 20n);
   assert.equal(rig.commits.length, before + 1);
   const commit = rig.commits.at(-1);
   assert.equal(commit?.index, 20n);
@@ -75,7 +75,7 @@ test('restoring replaces everything and tells the differences in one commit', as
 test('restoring what is there tells nothing', async () => {
   const rig = await rigWith(3);
   const before = rig.commits.length;
-  rig.store.restore(await rig.store.snapshot(), 20n);
+  await rig.store.restore(await rig.store.snapshot(), 20n);
   assert.equal(rig.commits.length, before);
 });
 
@@ -83,7 +83,7 @@ test('the tasks of a service share its spec, however they came', async () => {
   const rig = await rigWith(3);
   await setState(rig, 't1', TaskState.FAILED);
   const restored = new Rig();
-  restored.store.restore(await rig.store.snapshot(), 9n);
+  await restored.store.restore(await rig.store.snapshot(), 9n);
   for (const store of [rig.store, rig.replica, restored.store]) {
     const owner = store.view().get('service', 's');
     for (const task of store.view().find('task', { by: 'service', id: 's' })) {

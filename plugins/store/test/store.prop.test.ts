@@ -175,7 +175,7 @@ test('the store does what a naive one does, whatever is in flight, refused or lo
         } else {
           const bytes = await rig.store.snapshot();
           const before = model.committed.pin();
-          rig.replica.restore(bytes, rig.consensus.committed.at(-1)?.index ?? 0n);
+          await rig.replica.restore(bytes, rig.consensus.committed.at(-1)?.index ?? 0n);
           assertSameView(rig.replica.view(), before);
         }
         assertSameView(rig.store.view(), model.committed.view());

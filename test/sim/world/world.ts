@@ -51,7 +51,8 @@ export class World implements Watcher {
   /** What must be in the state at the end, whatever happened. */
   private readonly acknowledged: { kind: ObjectKind; key: string; at: bigint }[] = [];
   private readonly exchange: Exchange;
-  private restoring = false;
+  /** Machines whose state is being replaced. */
+  private readonly restoring = new Set<string>();
 
   constructor(readonly options: WorldOptions) {
     const { seed, managers, agents } = options;
@@ -203,7 +204,7 @@ export class World implements Watcher {
     const { life } = machine;
     store.commits$.subscribe((commit) => {
       // What a snapshot brings is no entry of its own.
-      if (life?.alive !== true || this.restoring) return;
+      if (life?.alive !== true || this.restoring.has(machine.name)) return;
       if (commit.index > this.oracle.index) this.show(commit);
       this.oracle.commit(commit);
     });
@@ -231,11 +232,11 @@ export class World implements Watcher {
         if (entry.index % this.options.compareEvery === 0n) compare(entry.index);
       },
       snapshot: () => inner.snapshot(),
-      restore: (bytes, index) => {
+      restore: async (bytes, index) => {
         this.ledger.restored(name, index);
-        this.restoring = true;
-        inner.restore(bytes, index);
-        this.restoring = false;
+        this.restoring.add(name);
+        await inner.restore(bytes, index);
+        this.restoring.delete(name);
         this.ledger.state(name, index, bytes);
       },
     };

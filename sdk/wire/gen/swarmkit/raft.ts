@@ -45,6 +45,8 @@ export interface JoinRequest {
   readonly addr: string;
   /** Ours, as in RaftMember. */
   readonly features: number;
+  /** Ours: the node has no log. Where it is a member already it has lost what it promised, and must be another. */
+  readonly fresh: boolean;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -192,7 +194,7 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
 };
 
 function createBaseJoinRequest(): JoinRequest {
-  return { addr: "", features: 0 };
+  return { addr: "", features: 0, fresh: false };
 }
 
 export const JoinRequest: MessageFns<JoinRequest> = {
@@ -202,6 +204,9 @@ export const JoinRequest: MessageFns<JoinRequest> = {
     }
     if (message.features !== 0) {
       writer.uint32(8000).uint32(message.features);
+    }
+    if (message.fresh !== false) {
+      writer.uint32(8008).bool(message.fresh);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -237,6 +242,14 @@ export const JoinRequest: MessageFns<JoinRequest> = {
           message.features = reader.uint32();
           continue;
         }
+        case 1001: {
+          if (tag !== 8008) {
+            break;
+          }
+
+          message.fresh = reader.bool();
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -251,6 +264,7 @@ export const JoinRequest: MessageFns<JoinRequest> = {
     const message = createBaseJoinRequest() as any;
     message.addr = object.addr ?? "";
     message.features = object.features ?? 0;
+    message.fresh = object.fresh ?? false;
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
     }
