@@ -197,7 +197,7 @@ export class RaftNode implements Consensus {
     if (this.running === undefined || this.ending.signal.aborted) return;
     this.running.raft.step(message);
     // At once: a log that another leader has shortened must not be proposed on.
-    this.observe();
+    if (this.now.leading && this.running.raft.role !== 'leader') this.observe();
     this.wake();
   }
 
@@ -369,7 +369,6 @@ export class RaftNode implements Consensus {
     const spanMs = tickSpan(config.timing, this.allOurs);
     this.cancelTick = env.clock.after(spanMs, () => {
       this.running?.raft.tick();
-      if (this.running !== undefined) this.observe();
       if (this.running !== undefined && this.now.leading)
         this.steering.promoteLearners(this.running.raft);
       this.wake();

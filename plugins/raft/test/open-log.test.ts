@@ -8,6 +8,7 @@ import { LogCipher } from '../shell/log-cipher.js';
 import { LogDisk } from '../shell/log-disk.js';
 import { openLog } from '../shell/open-log.js';
 import { entry } from './group.js';
+import { quiet } from './single-member.js';
 
 const cipher = new LogCipher({ bytes: (count) => new Uint8Array(count) });
 const answer = (raftId: bigint): JoinResponse => ({
@@ -30,6 +31,8 @@ describe('a member that was taken in', () => {
         features: 0,
         ownAddress: () => 'joiner:4242',
         mustJoin: () => true,
+        forceNewCluster: false,
+        log: quiet,
         join: async () => {
           asked++;
           return answer(raftId);
