@@ -7,20 +7,25 @@ import type {
   ListConfigsRequest,
   ListNetworksRequest,
   ListNodesRequest,
+  ListResourcesRequest,
   ListSecretsRequest,
   ListServicesRequest,
   ListTasksRequest,
   ListTasksRequest_Filters,
+  ListVolumesRequest,
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import type {
   Cluster,
   Config,
   Network,
   Node,
+  Resource,
   Secret,
   Service,
   Task,
+  Volume,
 } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { Annotations } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { NodeSpec_Membership } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import {
   anyOf,
@@ -91,7 +96,14 @@ export const listClusters = (view: View, { filters }: ListClustersRequest): read
 export const listNetworks = (view: View, { filters }: ListNetworksRequest): readonly Network[] =>
   listNamed(view, 'network', filters);
 
-function listNamed<K extends 'cluster' | 'network'>(
+export const listVolumes = (view: View, { filters }: ListVolumesRequest): readonly Volume[] =>
+  listNamed(view, 'volume', filters).filter(
+    ({ spec }) =>
+      anyOf(filters?.groups, spec?.group ?? '') &&
+      anyOf(filters?.drivers, spec?.driver?.name ?? ''),
+  );
+
+function listNamed<K extends 'cluster' | 'network' | 'volume'>(
   view: View,
   kind: K,
   filters: LabelFilters | undefined,
@@ -116,8 +128,13 @@ export const listSecrets = (view: View, { filters }: ListSecretsRequest): readon
 export const listConfigs = (view: View, { filters }: ListConfigsRequest): readonly Config[] =>
   listData(view, 'config', filters);
 
+export const listResources = (view: View, { filters }: ListResourcesRequest): readonly Resource[] =>
+  listData(view, 'resource', filters).filter(
+    ({ kind }) => filters === undefined || filters.kind === '' || filters.kind === kind,
+  );
+
 /** Here names, prefixes of names and prefixes of ids are one filter, and names go in any case. */
-function listData<K extends 'secret' | 'config'>(
+function listData<K extends 'secret' | 'config' | 'resource'>(
   view: View,
   kind: K,
   filters: LabelFilters | undefined,
@@ -133,9 +150,12 @@ function listData<K extends 'secret' | 'config'>(
       ? view.find(kind, { by: 'all' })
       : lookUps.flatMap((by) => view.find(kind, by));
   return inIdOrder(
-    unique(found).filter(({ spec }) => hasLabels(labels, spec?.annotations?.labels)),
+    unique(found).filter((object) => hasLabels(labels, annotationsOf(object)?.labels)),
   );
 }
+
+const annotationsOf = (object: Secret | Config | Resource): Annotations | undefined =>
+  'kind' in object ? object.annotations : object.spec?.annotations;
 
 interface LabelFilters extends NameFilters {
   readonly labels: Readonly<Record<string, string>>;

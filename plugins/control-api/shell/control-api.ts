@@ -5,12 +5,14 @@ import { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { clusterHandlers } from './cluster-handlers.js';
 import { configHandlers } from './config-handlers.js';
 import { Control, type ControlHandlers, type ControlParts } from './control.js';
+import { extensionHandlers } from './extension-handlers.js';
 import { networkHandlers } from './network-handlers.js';
 import { nodeHandlers } from './node-handlers.js';
 import { secretHandlers } from './secret-handlers.js';
 import { serviceHandlers } from './service-handlers.js';
 import type { LeaderGate } from './leader-gate.js';
 import { taskHandlers } from './task-handlers.js';
+import { volumeHandlers } from './volume-handlers.js';
 
 export class ControlApi implements ApiServer {
   readonly id = 'control';
@@ -66,5 +68,7 @@ export function controlHandlers(parts: ControlParts): Required<ControlHandlers> 
     ...networkHandlers(control),
     ...secretHandlers(control),
     ...configHandlers(control),
+    ...volumeHandlers(control),
+    ...extensionHandlers(control),
   } as Required<ControlHandlers>;
 }

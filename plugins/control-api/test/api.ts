@@ -62,6 +62,10 @@ export class Api {
     this.store.seed({ cluster: [aCluster({ id: 'cluster' })] });
   }
 
+  handles(method: keyof Methods): boolean {
+    return this.handlers[method] !== undefined;
+  }
+
   /** Through the wire, both ways, as a client's call goes. */
   async call<M extends keyof Methods>(
     method: M,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { aNode, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import * as wire from '@swarmkit/sdk/wire/gen/swarmkit/control';
-import { Config } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { Config, Extension, Resource, Volume } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import fc from 'fast-check';
 import { Api, aSpec } from './api.js';
 
@@ -17,6 +17,11 @@ function world(): Api {
   const api = new Api({ members: [{ nodeId: 'node' }] });
   api.store.seed({
     config: [Config.create({ id: 'config', spec: { annotations: { name: 'c' } } } as never)],
+    extension: [Extension.create({ id: 'lock', annotations: { name: 'lock' } } as never)],
+    resource: [
+      Resource.create({ id: 'door', kind: 'lock', annotations: { name: 'door' } } as never),
+    ],
+    volume: [Volume.fromPartial({ id: 'volume', spec: { annotations: { name: 'v' } } } as never)],
     node: [node],
     service: [service],
     task: [aTaskOf(service, { id: 'task', nodeId: 'node' })],
@@ -111,6 +116,58 @@ requests.push(
   ['removeConfig', encode(wire.RemoveConfigRequest, { configId: 'config' })],
 );
 
+requests.push(
+  [
+    'createVolume',
+    encode(wire.CreateVolumeRequest, {
+      spec: {
+        annotations: { name: 'v' },
+        driver: { name: 'd' },
+        accessMode: { accessType: { $case: 'mount', value: { fsType: 'ext4' } } },
+        secrets: [{ key: 'k', secret: 's' }],
+      },
+    }),
+  ],
+  [
+    'updateVolume',
+    encode(wire.UpdateVolumeRequest, {
+      volumeId: 'volume',
+      volumeVersion: version,
+      spec: { annotations: { name: 'v', labels: { a: 'b' } }, availability: 2 },
+    }),
+  ],
+  ['removeVolume', encode(wire.RemoveVolumeRequest, { volumeId: 'volume', force: true })],
+  [
+    'listVolumes',
+    encode(wire.ListVolumesRequest, { filters: { groups: ['g'], drivers: ['d'], names: ['v'] } }),
+  ],
+  [
+    'createExtension',
+    encode(wire.CreateExtensionRequest, { annotations: { name: 'key' }, description: 'd' }),
+  ],
+  ['removeExtension', encode(wire.RemoveExtensionRequest, { extensionId: 'lock' })],
+  [
+    'createResource',
+    encode(wire.CreateResourceRequest, {
+      annotations: { name: 'r' },
+      kind: 'lock',
+      payload: { typeUrl: 't', value: Buffer.from('x') },
+    }),
+  ],
+  [
+    'updateResource',
+    encode(wire.UpdateResourceRequest, {
+      resourceId: 'door',
+      resourceVersion: version,
+      annotations: { name: 'door' },
+    }),
+  ],
+  [
+    'listResources',
+    encode(wire.ListResourcesRequest, { filters: { kind: 'lock', namePrefixes: ['d'] } }),
+  ],
+);
+
 function encode(type: unknown, partial: unknown): Buffer {
   const codec = type as {
     fromPartial(value: unknown): unknown;
@@ -127,7 +184,8 @@ function rich() {
         $case: 'container',
         value: {
           image: 'busybox:1',
-          env: ['A=b'],
+          env: ['A=b{{.Task.Slot}}'],
+          hostname: '{{.Node.Hostname}}-{{range $i := .Service.Name}}x{{end}}',
           mounts: [{ target: '/a', source: 'v', type: 1 }],
           healthcheck: { interval: { seconds: 1n, nanos: 0 }, retries: 3 },
           secrets: [
@@ -187,6 +245,15 @@ test('damaged requests are answered or refused, and the answer can be sent', asy
     { numRuns: 1500 },
   );
   assert.ok(understood > 100, `only ${understood} requests were understood`);
+});
+
+test('every method of the service has a handler', () => {
+  const api = new Api();
+  const methods = Object.keys(wire.ControlService) as (keyof typeof wire.ControlService)[];
+  assert.deepEqual(
+    methods.filter((method) => !api.handles(method)),
+    [],
+  );
 });
 
 test('empty requests are refused or answered', async () => {

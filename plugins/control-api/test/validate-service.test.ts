@@ -45,6 +45,36 @@ const refusals: readonly [
   kind?: Kind,
 ][] = [
   ['no spec', undefined, 'invalid argument'],
+  [
+    'a placeholder of nothing, in the host name',
+    container({ hostname: '{{.Nothing.here}}' }),
+    `expanding hostname failed: template: expansion:1:10: executing "expansion" at <.Nothing.here>: can't evaluate field Nothing in type *template.Context`,
+  ],
+  [
+    'an action that does not end, in a variable, before the image is looked at',
+    container({ image: '', env: ['A={{.Task.ID'] }),
+    'expanding env failed: expanding env "A={{.Task.ID": template: expansion:1: unclosed action',
+  ],
+  [
+    'a label of the service in a variable: not known yet',
+    container({ env: ['A={{.Service.Labels.foo}}'] }),
+    `expanding env failed: expanding env "A={{.Service.Labels.foo}}": template: expansion:1:10: executing "expansion" at <.Service.Labels.foo>: map has no entry for key "foo"`,
+  ],
+  [
+    'a function of payloads in a variable',
+    container({ env: ['A={{env "B"}}'] }),
+    'expanding env failed: expanding env "A={{env \\"B\\"}}": template: expansion:1: function "env" not defined',
+  ],
+  [
+    'a mount that cannot be filled in',
+    container({ mounts: [{ target: '/{{.Node.Nothing}}' }] }),
+    `expanding mounts failed: template: expansion:1:8: executing "expansion" at <.Node.Nothing>: can't evaluate field Nothing in type template.Node`,
+  ],
+  [
+    'two mounts that become one',
+    container({ mounts: [{ target: '/{{.Task.Slot}}' }, { target: '/1' }] }),
+    'ContainerSpec: duplicate mount point: /1',
+  ],
   ['no name', named(''), 'meta: name must be provided'],
   ['a dot in the name', named('a.b'), 'name must be valid as a DNS name component'],
   ['a dash at the end', named('a-'), 'name must be valid as a DNS name component'],
@@ -249,6 +279,13 @@ const accepted: readonly [what: string, spec: ServiceSpec][] = [
   [
     'health times of 0',
     container({ healthcheck: { interval: span(0), timeout: span(0, 1_000_000) } }),
+  ],
+  [
+    'placeholders that a node fills in',
+    container({
+      hostname: '{{.Node.Hostname}}-{{.Task.Slot}}',
+      env: ['A={{index .Service.Labels "foo"}}', '{{not a value', 'B={{.Service.Name}}'],
+    }),
   ],
   ['an unknown constraint key', task({ placement: { constraints: ['node.foo==bar'] } })],
   [
