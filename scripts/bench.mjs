@@ -6,7 +6,9 @@ import { build, engines, installPackages, root } from './prepare.mjs';
 
 console.log = console.error;
 installPackages();
-const missing = engines(['containerd', 'runc', 'busybox', 'dockerd', 'ip']);
+const needed = ['containerd', 'runc', 'busybox', 'dockerd', 'ip'];
+if (process.argv.includes('raft')) needed.push('etcd');
+const missing = engines(needed);
 if (missing.length > 0) {
   console.error(`The benches need ${missing.join(', ')}: install them, or run as root on Debian.`);
   process.exit(1);

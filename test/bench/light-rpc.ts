@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
+import { connect as connectTls } from 'node:tls';
 import type { MethodDefinition } from '@grpc/grpc-js';
 
 /**
@@ -22,19 +23,15 @@ export class RefusedCall extends Error {
   }
 }
 
+/** Nothing is kept for a second connection that there will not be. */
+const settings = { enablePush: false };
+
 export class LightConnection {
   private readonly session: ClientHttp2Session;
-  constructor(address: string, { rootsPem, certificatePem, keyPem }: Trust) {
-    this.session = connect(`https://${address}`, {
-      servername: 'swarm-manager',
-      ca: rootsPem,
-      rejectUnauthorized: rootsPem !== undefined,
-      cert: certificatePem,
-      key: keyPem,
-      minVersion: 'TLSv1.2',
-      // Nothing is kept for a second connection that there will not be.
-      settings: { enablePush: false },
-    });
+
+  /** With mutual TLS; `http://host:port`: in the clear; `unix:/path`: the control socket of a manager. */
+  constructor(address: string, trust: Trust = { rootsPem: undefined }) {
+    this.session = open(address, trust);
     this.session.on('error', () => undefined);
   }
 
@@ -118,4 +115,28 @@ export class LightConnection {
   close(): void {
     setImmediate(() => this.session.destroy());
   }
+}
+
+function open(address: string, trust: Trust): ClientHttp2Session {
+  const { rootsPem, certificatePem, keyPem } = trust;
+  if (address.startsWith('http://')) return connect(address, { settings });
+  if (address.startsWith('unix:'))
+    return connect('https://localhost', {
+      settings,
+      createConnection: () =>
+        connectTls({
+          path: address.slice('unix:'.length),
+          ALPNProtocols: ['h2'],
+          rejectUnauthorized: false,
+        }),
+    });
+  return connect(`https://${address}`, {
+    servername: 'swarm-manager',
+    ca: rootsPem,
+    rejectUnauthorized: rootsPem !== undefined,
+    cert: certificatePem,
+    key: keyPem,
+    minVersion: 'TLSv1.2',
+    settings,
+  });
 }

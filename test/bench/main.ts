@@ -1,4 +1,5 @@
 import { benchJoin } from './join.js';
+import { benchRaft } from './raft.js';
 import { print, toRow, type Figure } from './report.js';
 import { benchRollout } from './rollout.js';
 import { benchStart } from './start.js';
@@ -13,6 +14,7 @@ const benches: Readonly<
   rollout: benchRollout,
   join: benchJoin,
   update: benchUpdate,
+  raft: benchRaft,
 };
 
 const words = process.argv.slice(2);
@@ -20,10 +22,12 @@ const optionOf = (flag: string): string | undefined => {
   const at = words.indexOf(flag);
   return at < 0 ? undefined : words.splice(at, 2)[1];
 };
-const rounds = Number(optionOf('--rounds') ?? 3);
+const roundsAsked = optionOf('--rounds');
 const only = optionOf('--only');
 const names = words.filter((word) => !word.startsWith('--'));
 const bench = benches[names[0] ?? ''];
+/** Those of `raft` are leaders killed. */
+const rounds = Number(roundsAsked ?? (names[0] === 'raft' ? 20 : 3));
 if (bench === undefined || names.length !== 1 || !Number.isInteger(rounds) || rounds < 1) {
   console.error(
     `bench: name one of ${Object.keys(benches).join(', ')}: npm run bench -- NAME [--rounds N] [--only CASE] [--json]`,

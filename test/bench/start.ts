@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { connectControl } from '@swarmkit/sdk/client/control';
 import { ListClustersRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { ContainerdFixture } from '@swarmkit/sdk/testkit/containerd-fixture';
 import { Cleanup } from '../harness/cleanup.js';
 import { Daemon } from '../harness/daemon.js';
+import { residentBytes } from '../harness/process-cost.js';
 import { until } from '../harness/until.js';
 import { type Figure, median } from './report.js';
 
@@ -79,9 +79,4 @@ async function timeToReady(daemon: Daemon): Promise<number> {
   } finally {
     control.close();
   }
-}
-
-function residentBytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }

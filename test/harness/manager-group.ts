@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
@@ -6,6 +5,7 @@ import { RaftMemberStatus_Reachability as Reachability } from '@swarmkit/sdk/wir
 import type { Cleanup } from './cleanup.js';
 import { configFile } from './config-file.js';
 import { Daemon } from './daemon.js';
+import { freePort } from './free-port.js';
 import { defined, Swarm } from './swarm.js';
 import { until } from './until.js';
 
@@ -126,13 +126,4 @@ export class ManagerGroup {
     const cluster = await until('the cluster is there', () => this.ask((swarm) => swarm.cluster()));
     return defined(cluster.rootCa?.joinTokens?.[role]);
   }
-}
-
-/** Of the loopback; somebody else could take it before it is used, and nobody here does. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
