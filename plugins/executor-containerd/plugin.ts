@@ -1,7 +1,6 @@
 /** Runs tasks as containerd containers. */
 import { type ExecutorEvent, Executors } from '@swarmkit/sdk/contracts/executor';
 import { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
-import { DEFAULT_MEMORY_DIR } from '@swarmkit/sdk/executor/dependency-files';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { type ContainerdConfig, ContainerdExecutor } from './shell/executor.js';
 
@@ -26,7 +25,7 @@ export const executorContainerd = definePlugin<ContainerdConfig>({
       },
       snapshotter: { type: 'string', default: 'overlayfs' },
       dir: { type: 'string', minLength: 1 },
-      memoryDir: { type: 'string', minLength: 1, default: DEFAULT_MEMORY_DIR },
+      memoryDir: { type: 'string', minLength: 1, description: 'on a tmpfs' },
       runtime: { type: 'string', default: 'io.containerd.runc.v2' },
     },
   },

@@ -1,12 +1,11 @@
 import { Executors } from '@swarmkit/sdk/contracts/executor';
 import { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
-import { DEFAULT_MEMORY_DIR } from '@swarmkit/sdk/executor/dependency-files';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { DockerExecutor } from './shell/docker-executor.js';
 
 export interface DockerConfig {
   readonly socket: string;
-  readonly memoryDir: string;
+  readonly memoryDir?: string;
 }
 
 const running = new WeakMap<Context<DockerConfig>, DockerExecutor>();
@@ -30,7 +29,6 @@ export const executorDocker = definePlugin<DockerConfig>({
       memoryDir: {
         type: 'string',
         minLength: 1,
-        default: DEFAULT_MEMORY_DIR,
         description: 'secrets and configs of tasks; on a tmpfs that the engine sees too',
       },
     },

@@ -14,8 +14,8 @@ export interface FileMount {
   readonly target: string;
 }
 
-/** Where executors keep such files unless they are told otherwise. */
-export const DEFAULT_MEMORY_DIR = '/run/swarmkit';
+/** Where executors keep such files unless they are told otherwise: the first that is in memory. */
+const MEMORY_DIRS = ['/run/swarmkit', '/dev/shm/swarmkit'];
 
 const TMPFS = 0x01021994;
 const RAMFS = 0x858458f6;
@@ -25,9 +25,13 @@ export const hasDependencies = ({ secrets, configs }: ContainerSpec): boolean =>
 
 /** All tasks' files below one folder of this executor's own. */
 export class DependencyFiles {
-  private ready: Promise<void> | undefined;
+  private ready: Promise<string> | undefined;
 
-  constructor(private readonly dir: string) {}
+  /** `dir` must be on a tmpfs; without one a usual place is taken. `name` is the executor's own folder in it. */
+  constructor(
+    private readonly dir: string | undefined,
+    private readonly name: string,
+  ) {}
 
   /**
    * Writes what the container refers to, anew each time: after a restart of the machine nothing is left.
@@ -66,8 +70,7 @@ export class DependencyFiles {
       ),
     ];
     if (files.length === 0) return [];
-    await this.prepare();
-    const folder = this.folder(taskId);
+    const folder = path.join(await this.prepare(), path.basename(taskId));
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const mounts: FileMount[] = [];
     for (const [i, { target, data, missing, owner }] of files.entries()) {
@@ -83,30 +86,51 @@ export class DependencyFiles {
   }
 
   async remove(taskId: string): Promise<void> {
-    await rm(this.folder(taskId), { recursive: true, force: true });
+    for (const dir of this.candidates)
+      await rm(path.join(dir, path.basename(taskId)), { recursive: true, force: true });
   }
 
-  private folder(taskId: string): string {
-    return path.join(this.dir, path.basename(taskId));
+  private get candidates(): readonly string[] {
+    return (this.dir === undefined ? MEMORY_DIRS : [this.dir]).map((dir) =>
+      path.join(dir, this.name),
+    );
   }
 
-  private prepare(): Promise<void> {
-    this.ready ??= this.makeFolder().catch((error: unknown) => {
+  private prepare(): Promise<string> {
+    this.ready ??= this.firstFit().catch((error: unknown) => {
       this.ready = undefined;
       throw error;
     });
     return this.ready;
   }
 
-  private async makeFolder(): Promise<void> {
-    await mkdir(this.dir, { recursive: true, mode: 0o700 });
-    const { type } = await statfs(this.dir);
-    if (type !== TMPFS && type !== RAMFS)
-      throw unfit(`${this.dir} is not on a file system in memory`);
-    const { uid } = await lstat(this.dir);
-    if (uid !== process.getuid?.()) throw unfit(`${this.dir} belongs to another user`);
-    await chmod(this.dir, 0o700);
+  private async firstFit(): Promise<string> {
+    let problem: unknown;
+    for (const dir of this.candidates)
+      try {
+        await makeFolder(dir);
+        return dir;
+      } catch (error) {
+        problem ??= error;
+      }
+    throw problem;
   }
+}
+
+async function makeFolder(dir: string): Promise<void> {
+  const { type } = await statfs(await firstThere(dir));
+  if (type !== TMPFS && type !== RAMFS) throw unfit(`${dir} is not on a file system in memory`);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  for (const own of [path.dirname(dir), dir])
+    if ((await lstat(own)).uid !== process.getuid?.())
+      throw unfit(`${own} belongs to another user`);
+  await chmod(dir, 0o700);
+}
+
+/** The folder, or the nearest one above it that exists. */
+async function firstThere(dir: string): Promise<string> {
+  const found = await lstat(dir).catch(() => undefined);
+  return found === undefined && dir !== '/' ? firstThere(path.dirname(dir)) : dir;
 }
 
 function numeric(id: string, what: string): number {

@@ -36,7 +36,7 @@ export interface ContainerdConfig {
   /** Pipes, /etc files and volumes. */
   readonly dir: string;
   /** Secrets and configs of tasks; on a tmpfs. */
-  readonly memoryDir: string;
+  readonly memoryDir?: string;
   readonly runtime: string;
 }
 
@@ -86,7 +86,7 @@ export class ContainerdExecutor implements Executor {
       }),
       exits,
       fifos: new FifoPool(join(dir, 'fifos')),
-      files: new DependencyFiles(join(config.memoryDir, 'containerd')),
+      files: new DependencyFiles(config.memoryDir, 'containerd'),
       logs,
       env,
       host,

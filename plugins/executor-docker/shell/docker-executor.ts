@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type {
   Dependencies,
   Executor,
@@ -20,7 +19,7 @@ export interface DockerExecutorOptions {
   /** Path of the engine's socket. */
   readonly socket: string;
   /** Secrets and configs of tasks; on a tmpfs that the engine sees at the same path. */
-  readonly memoryDir: string;
+  readonly memoryDir?: string | undefined;
   readonly clock: Clock;
   readonly logs: TaskLogs;
   readonly events: Channel<ExecutorEvent>;
@@ -38,7 +37,7 @@ export class DockerExecutor implements Executor {
   constructor(private readonly options: DockerExecutorOptions) {
     this.engine = new Engine(options.socket, options.clock);
     this.events$ = options.events.facts$;
-    this.files = new DependencyFiles(path.join(options.memoryDir, 'docker'));
+    this.files = new DependencyFiles(options.memoryDir, 'docker');
   }
 
   /** Listens to the engine until `signal` aborts. */

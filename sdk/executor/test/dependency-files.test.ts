@@ -40,7 +40,7 @@ const isRoot = process.getuid?.() === 0;
 
 describe('secrets and configs as files', { skip: isRoot ? false : 'owners need root' }, () => {
   it('are in memory, with their owner and mode, where the container looks for them', async () => {
-    const files = new DependencyFiles(folder('/dev/shm'));
+    const files = new DependencyFiles(folder('/dev/shm'), 'x');
     const mounts = await files.write('t1', container, dependencies);
     assert.deepEqual(
       mounts.map(({ target }) => target),
@@ -57,7 +57,7 @@ describe('secrets and configs as files', { skip: isRoot ? false : 'owners need r
   });
 
   it('written again are the same files, and go with the task', async () => {
-    const files = new DependencyFiles(folder('/dev/shm'));
+    const files = new DependencyFiles(folder('/dev/shm'), 'x');
     const [first] = await files.write('t1', container, dependencies);
     const before = statSync(first?.source ?? '').ino;
     await files.write('t1', container, dependencies);
@@ -68,17 +68,17 @@ describe('secrets and configs as files', { skip: isRoot ? false : 'owners need r
   });
 
   it('a task without any needs no folder', async () => {
-    const files = new DependencyFiles('/proc/nowhere');
+    const files = new DependencyFiles('/proc/nowhere', 'x');
     assert.deepEqual(await files.write('t', ContainerSpec.create(), dependencies), []);
   });
 
   it('refuses a disk, what is missing, and owners that are no numbers', async () => {
-    const onDisk = new DependencyFiles(folder(process.cwd()));
+    const onDisk = new DependencyFiles(folder(process.cwd()), 'x');
     await assert.rejects(onDisk.write('t', container, dependencies), {
       code: 'EXECUTOR_NO_MEMORY',
       message: /is not on a file system in memory/,
     });
-    const files = new DependencyFiles(folder('/dev/shm'));
+    const files = new DependencyFiles(folder('/dev/shm'), 'x');
     const none = { secret: () => undefined, config: () => undefined };
     await assert.rejects(files.write('t', container, none), { message: 'secret s not found' });
     const bob = ContainerSpec.fromPartial({
