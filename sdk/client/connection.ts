@@ -2,7 +2,7 @@
 // status codes as SwarmError. Used by the rpc plugin between nodes and by client programs on the
 // control socket. It must never let an error event of gRPC go unheard: that would end the process.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import {
   type ChannelCredentials,
   type ClientDuplexStream,
@@ -15,6 +15,7 @@ import {
 } from '@grpc/grpc-js';
 import type { CallOptions, RpcConnection } from '../contracts/rpc.js';
 import { SwarmError } from '../plugin/errors.js';
+import { serverProblem } from './peer-chain.js';
 import { kindOfStatus } from './status.js';
 
 /**
@@ -43,19 +44,27 @@ const OPTIONS: ClientOptions = {
 export const controlSocketCredentials = (): ChannelCredentials =>
   credentials.createFromSecureContext(createSecureContext(), { rejectUnauthorized: false });
 
-/** Mutual TLS: who we are, and the roots that the manager's certificate must chain to. */
-export function nodeCredentials(identity: {
-  readonly certificatePem: string;
-  readonly keyPem: string;
-  readonly rootsPem: string;
-}): ChannelCredentials {
-  return credentials.createFromSecureContext(
+/**
+ * Mutual TLS: who we are, and the roots that the manager's certificate must chain to. `now` is the wall
+ * clock, ms.
+ */
+export function nodeCredentials(
+  identity: {
+    readonly certificatePem: string;
+    readonly keyPem: string;
+    readonly rootsPem: string;
+  },
+  now: () => number = Date.now,
+): ChannelCredentials {
+  return verifying(
     createSecureContext({
       cert: identity.certificatePem,
       key: identity.keyPem,
       ca: identity.rootsPem,
       minVersion: 'TLSv1.2',
     }),
+    identity.rootsPem,
+    now,
   );
 }
 
@@ -63,14 +72,43 @@ export function nodeCredentials(identity: {
  * For a node that has no certificate yet: none is shown. Without `rootsPem` the manager is not verified
  * either, which is only good for fetching the roots: their digest is in the join token.
  */
-export const newcomerCredentials = (rootsPem?: string): ChannelCredentials =>
-  credentials.createFromSecureContext(
-    createSecureContext({
-      ...(rootsPem === undefined ? {} : { ca: rootsPem }),
-      minVersion: 'TLSv1.2',
-    }),
-    { rejectUnauthorized: rootsPem !== undefined },
-  );
+export const newcomerCredentials = (
+  rootsPem?: string,
+  now: () => number = Date.now,
+): ChannelCredentials =>
+  rootsPem === undefined
+    ? credentials.createFromSecureContext(createSecureContext({ minVersion: 'TLSv1.2' }), {
+        rejectUnauthorized: false,
+      })
+    : verifying(createSecureContext({ ca: rootsPem, minVersion: 'TLSv1.2' }), rootsPem, now);
+
+/**
+ * gRPC's credentials, with one more look at the server's certificate where OpenSSL's was not enough (see
+ * peer-chain.ts). The connector is gRPC's own way of making a secure connection; it has no other place for this.
+ */
+function verifying(
+  context: SecureContext,
+  rootsPem: string,
+  now: () => number,
+): ChannelCredentials {
+  const trust = credentials.createFromSecureContext(context, { rejectUnauthorized: false });
+  const connectorOf = trust._createSecureConnector.bind(trust);
+  trust._createSecureConnector = (target, options, calls) => {
+    const connector = connectorOf(target, options, calls);
+    const connect = connector.connect.bind(connector);
+    connector.connect = async (socket) => {
+      const connected = await connect(socket);
+      const secure = connected.socket as TLSSocket;
+      const name = String(options['grpc.ssl_target_name_override'] ?? '');
+      const problem = serverProblem(secure, name, rootsPem, now());
+      if (problem === undefined) return connected;
+      secure.destroy();
+      throw problem;
+    };
+    return connector;
+  };
+  return trust;
+}
 
 /** The control socket's connection in one call. `path` is a file path. */
 export const connectControlSocket = (path: string): RpcConnection => {

@@ -32,8 +32,8 @@ export const dialBy =
     const trust = address.startsWith('unix:')
       ? controlSocketCredentials()
       : guise.as === 'node'
-        ? nodeCredentials(guise.identity)
-        : newcomerCredentials(guise.as === 'newcomer' ? guise.rootsPem : undefined);
+        ? nodeCredentials(guise.identity, now)
+        : newcomerCredentials(guise.as === 'newcomer' ? guise.rootsPem : undefined, now);
     const serverName = guise.as === 'node' ? guise.serverName : 'swarm-ca';
     return openConnection(address, () => trust, now, serverName);
   };

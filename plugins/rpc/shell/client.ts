@@ -30,7 +30,7 @@ export class Client implements RpcClient {
   private nodeTrust(): ChannelCredentials {
     const identity = this.identity.current();
     if (this.trust?.identity !== identity)
-      this.trust = { identity, credentials: nodeCredentials(identity) };
+      this.trust = { identity, credentials: nodeCredentials(identity, this.now) };
     return this.trust.credentials;
   }
 }

@@ -6,6 +6,7 @@ import { chmodSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { constants } from 'node:crypto';
 import { createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { isVerifiedClient, peerCertificate } from '@swarmkit/sdk/client/peer-chain';
 import type { Identity } from '@swarmkit/sdk/contracts/identity';
 import type { Endpoint, Peer } from '@swarmkit/sdk/contracts/rpc';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
@@ -34,6 +35,8 @@ interface Options {
 /** What a port needs besides. */
 interface PortOptions extends Omit<Options, 'accept'> {
   readonly door: Doorkeeper;
+  /** Wall clock, ms. */
+  readonly now: () => number;
   /** By whom it is, so that strangers and managers are served apart. */
   readonly accept: (socket: TLSSocket, peer: Peer) => void;
 }
@@ -59,10 +62,11 @@ export async function listenOnPort(
   options: PortOptions,
 ): Promise<Listener> {
   const { host, port } = parseHostPort(address);
-  const { door } = options;
+  let { rootsPem } = options.identity;
+  const { door, now } = options;
   const accept = (socket: TLSSocket): void => {
     const key = keyOf(socket);
-    const peer = verifiedPeer(socket);
+    const peer = verifiedPeer(socket, rootsPem, now());
     if (peer === undefined) {
       door.refused('bad-certificate', { peer: key, err: socket.authorizationError });
       socket.destroy();
@@ -91,10 +95,17 @@ export async function listenOnPort(
     },
   );
   const bound = server.address() as AddressInfo;
-  return listenerOf(server, options, {
+  const listener = listenerOf(server, options, {
     exposure: 'remote',
     address: formatHostPort({ host, port: bound.port }),
   });
+  return {
+    ...listener,
+    use: (identity) => {
+      rootsPem = identity.rootsPem;
+      listener.use(identity);
+    },
+  };
 }
 
 type TlsServer = ReturnType<typeof createServer>;
@@ -160,13 +171,16 @@ const contextOf = (identity: Identity): SecureContextOptions => ({
 });
 
 /** Undefined when a certificate was shown that does not verify. */
-function verifiedPeer(socket: TLSSocket): Peer | undefined {
+function verifiedPeer(socket: TLSSocket, rootsPem: string, now: number): Peer | undefined {
   const address = formatHostPort({
     host: socket.remoteAddress ?? '',
     port: socket.remotePort ?? 0,
   });
-  if (socket.getPeerX509Certificate() === undefined) return peerOf(undefined, address);
-  return socket.authorized ? peerOf(socket.getPeerCertificate().subject, address) : undefined;
+  const leaf = peerCertificate(socket);
+  if (leaf === undefined) return peerOf(undefined, address);
+  return isVerifiedClient(socket, leaf, rootsPem, now)
+    ? peerOf(socket.getPeerCertificate().subject, address)
+    : undefined;
 }
 
 const listening = (server: TlsServer, listen: () => void): Promise<void> =>

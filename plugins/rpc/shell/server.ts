@@ -153,6 +153,7 @@ export class Server implements RpcServer {
         identity,
         log,
         door: this.door,
+        now: () => this.options.clock.now(),
         accept: (socket, { role }) =>
           (role === 'manager' ? managers : others).injectConnection(socket),
       });

@@ -103,6 +103,7 @@ test('a peer is forgotten when its connection closes', async (t) => {
     identity,
     log: logInto([]),
     door: new Doorkeeper(DEFAULT_LIMITS, realClock, logInto([])),
+    now: Date.now,
     accept: () => undefined,
   });
   t.after(() => listener.close());

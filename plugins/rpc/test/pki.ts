@@ -30,9 +30,32 @@ export async function makeRoot(): Promise<Root> {
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as never),
     ],
   });
   return { pem: `${certificate.toString('pem')}\n`, certificate, keys };
+}
+
+/**
+ * The new root's certificate signed by the old one, as Go makes it: both names are the same, and then it
+ * leaves out whose key signed.
+ */
+export async function crossSigned(next: Root, old: Root): Promise<string> {
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: next.certificate.subject,
+    issuer: old.certificate.subject,
+    publicKey: next.keys.publicKey as never,
+    signingKey: old.keys.privateKey as never,
+    notBefore: new Date(Date.now() - HOUR_MS),
+    notAfter: new Date(Date.now() + 24 * HOUR_MS),
+    signingAlgorithm: ECDSA,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(next.keys.publicKey as never),
+    ],
+  });
+  return `${certificate.toString('pem')}\n`;
 }
 
 export interface NodeOptions {
@@ -60,6 +83,7 @@ export async function makeIdentity(root: Root, options: NodeOptions = {}): Promi
     notAfter: new Date(notAfter),
     signingAlgorithm: ECDSA,
     extensions: [
+      await x509.AuthorityKeyIdentifierExtension.create(root.keys.publicKey as never),
       new x509.ExtendedKeyUsageExtension([
         x509.ExtendedKeyUsage.serverAuth,
         x509.ExtendedKeyUsage.clientAuth,
