@@ -2,6 +2,7 @@
 // only, so that --json leaves nothing but JSON lines on standard output.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { bundle } from './bundle.mjs';
 import { build, engines, installPackages, root } from './prepare.mjs';
 
 console.log = console.error;
@@ -14,6 +15,8 @@ if (missing.length > 0) {
   process.exit(1);
 }
 build();
+// The daemons of `join` are started as they are installed.
+if (process.argv[2] === 'join') await bundle();
 const done = spawnSync(
   process.execPath,
   [path.join(root, 'test/dist/bench/main.js'), ...process.argv.slice(2)],

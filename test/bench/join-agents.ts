@@ -6,7 +6,7 @@ import type { Cluster } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Cleanup } from '../harness/cleanup.js';
-import { Daemon } from '../harness/daemon.js';
+import { bundledSwarmdPath as program, Daemon } from '../harness/daemon.js';
 import { cpuSeconds } from '../harness/process-cost.js';
 import { until } from '../harness/until.js';
 import { Herd } from './herd-process.js';
@@ -123,7 +123,7 @@ async function withManager<T>(work: (scene: Scene) => Promise<T>): Promise<T> {
   const cleanup = new Cleanup();
   try {
     const stateDir = path.join(cleanup.folder(), 'state');
-    const daemon = new Daemon({ stateDir, executor: 'process' }, cleanup);
+    const daemon = new Daemon({ stateDir, program, executor: 'process' }, cleanup);
     await daemon.start();
     const control = connectControl(daemon.socket);
     cleanup.add('control connection', () => control.close());

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { connectControl } from '@swarmkit/sdk/client/control';
 import { Cleanup } from '../harness/cleanup.js';
-import { Daemon } from '../harness/daemon.js';
+import { bundledSwarmdPath as program, Daemon } from '../harness/daemon.js';
 import { startDockerd } from '../harness/dockerd.js';
 import { Lan, type LanHost } from '../harness/lan.js';
 import { until } from '../harness/until.js';
@@ -81,6 +81,7 @@ async function ourManager(cleanup: Cleanup, host?: LanHost) {
   const daemon = new Daemon(
     {
       stateDir,
+      program,
       executor: 'process',
       ...(host === undefined ? {} : { host, remoteAddr: `${host.address}:4242` }),
     },
@@ -100,6 +101,7 @@ async function ourManager(cleanup: Cleanup, host?: LanHost) {
       const worker = new Daemon(
         {
           stateDir: path.join(cleanup.folder(), 'state'),
+          program,
           executor: 'process',
           ...(at === undefined ? {} : { host: at, remoteAddr: `${at.address}:4242` }),
           args: ['--join-addr', address, '--join-token', token],

@@ -9,6 +9,8 @@ import { until } from './until.js';
 /** One swarmd process under test: started, killed and started again on the same folder. */
 
 export const swarmdPath = path.join(root, 'apps/swarmd/dist/main.js');
+/** The same out of one file, as it is installed: there after `npm run build`. */
+export const bundledSwarmdPath = path.join(root, 'apps/swarmd/dist/swarmd.js');
 export const swarmctlPath = path.join(root, 'apps/swarmctl/dist/main.js');
 
 export interface DaemonOptions {
@@ -21,6 +23,8 @@ export interface DaemonOptions {
   readonly containerdAddr?: string;
   readonly engineAddr?: string;
   readonly args?: readonly string[];
+  /** Default: the one of many modules, which is there after every build. */
+  readonly program?: string;
   /** Where it runs; default: here. */
   readonly host?: LanHost;
 }
@@ -62,7 +66,7 @@ export class Daemon {
     const { stateDir, remoteAddr = '127.0.0.1:0', executor, args = [] } = this.options;
     const { containerdAddr, engineAddr } = this.options;
     return [
-      swarmdPath,
+      this.options.program ?? swarmdPath,
       ...['-d', stateDir],
       ...['--listen-control-api', this.socket],
       ...['--listen-remote-api', remoteAddr],
