@@ -275,12 +275,16 @@ export class RaftNode implements Consensus {
     await this.loop;
     await this.running?.snapshotter.idle();
     await this.rotation.idle();
-    if (forget || this.isExpelled) {
-      await this.running?.disk.erase();
-      await this.crypto.keys.erase();
-      this.options.log.info('forgot the raft log: this node is no manager now');
+    try {
+      if (forget || this.isExpelled) {
+        await this.running?.disk.erase();
+        await this.crypto.keys.erase();
+        this.options.log.info('forgot the raft log: this node is no manager now');
+      }
+    } finally {
+      // Also where a full disk keeps it: else the next life of this manager could not open it.
+      await this.running?.disk.close();
     }
-    await this.running?.disk.close();
   }
 
   /** Another member says, or the log does, that this one is none any more. */
