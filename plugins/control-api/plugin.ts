@@ -13,7 +13,7 @@ import { LeaderGate } from './shell/leader-gate.js';
 const apis = new WeakMap<object, ControlApi>();
 
 /** The docker.swarmkit.v1.Control service, on the control socket and the remote port. */
-export const controlApi = definePlugin({
+export const controlApi = definePlugin<{ readonly maxTasks: number }>({
   id: 'control-api',
   version: '0.1.0',
   scope: 'manager',
@@ -22,6 +22,13 @@ export const controlApi = definePlugin({
   accepts: [AdmissionHooks],
   contributes: [ApiServers],
   policy: 'degrade',
+  config: {
+    type: 'object',
+    properties: {
+      // A task takes about 1 kB of the state, and a few more of what the leader works with.
+      maxTasks: { type: 'integer', minimum: 1, default: 1_000_000 },
+    },
+  },
 
   register(ctx) {
     const api = new ControlApi(ctx.get(RpcServer));
@@ -46,6 +53,7 @@ export const controlApi = definePlugin({
         hooks: () => ctx.all(AdmissionHooks),
         authority: ctx.maybe(CertificateAuthority),
         external: ctx.maybe(ExternalAuthority),
+        maxTasks: ctx.config.maxTasks,
       },
       gate,
     );

@@ -95,6 +95,8 @@ export type By =
   | { readonly by: 'secret'; readonly id: string }
   | { readonly by: 'config'; readonly id: string }
   | { readonly by: 'network'; readonly id: string }
+  /** Tasks that were given it. */
+  | { readonly by: 'volume'; readonly id: string }
   /** Resources of an extension. */
   | { readonly by: 'kind'; readonly kind: string }
   /** Volumes. */

@@ -325,6 +325,7 @@ const findable: { readonly [B in By['by']]?: readonly ObjectKind[] } = {
   secret: ['service', 'task'],
   config: ['service', 'task'],
   network: ['service', 'task'],
+  volume: ['task'],
   kind: ['resource'],
   volumeGroup: ['volume'],
   driver: ['volume'],
@@ -379,6 +380,8 @@ function matches<K extends ObjectKind>(kind: K, object: Objects[K], by: By): boo
         (spec?.networks.some((network) => network.target === by.id) ?? false) ||
         (task?.networks.some((attachment) => attachment.network?.id === by.id) ?? false)
       );
+    case 'volume':
+      return task?.volumes.some((volume) => volume.id === by.id) ?? false;
     case 'kind':
       return kind === 'resource' && (object as Objects['resource']).kind === by.kind;
     case 'volumeGroup':

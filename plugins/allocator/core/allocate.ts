@@ -3,7 +3,7 @@
  * once what they need is in place; a task that has to wait says for what. It looks at what changed, and
  * at whatever waits when a service or network changed, since that may have freed what it waits for.
  */
-import type { Dirty, TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
+import type { Dirty, ObjectRef, TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
 import { observedState } from '@swarmkit/sdk/model/task';
 import { changedStatus } from '@swarmkit/sdk/model/task-status';
@@ -15,12 +15,17 @@ import { allocateLocal, attachmentsOf, isNodeLocal } from './networks.js';
 import { isIngress, PortSpace } from './port-space.js';
 import { servicePorts } from './service-ports.js';
 
-export function allocate({ draft, now, dirty }: TurnInput): TurnResult {
+/** Changes about `limit` tasks; those it does not come to are for the next run. */
+export function allocate({ draft, now, dirty }: TurnInput, limit: number): TurnResult {
   allocateNetworks(draft, dirty);
   const tasks = waitingTasks(draft, dirty);
   const problems = allocateServices(draft, dirty, tasks);
-  for (const task of tasks) pass(draft, now, task, problems);
-  return {};
+  let room = limit;
+  const unfinished: ObjectRef[] = [];
+  for (const task of tasks)
+    if (room <= 0) unfinished.push({ kind: 'task', id: task.id });
+    else if (pass(draft, now, task, problems)) room -= 1;
+  return { unfinished };
 }
 
 function allocateNetworks(draft: Draft, dirty: Dirty): void {
@@ -121,16 +126,22 @@ function endpointOf(service: Service, space: LazySpace): EndpointOrProblem {
   return { endpoint: { ...service.endpoint, spec, ports, virtualIps } };
 }
 
-function pass(draft: Draft, now: number, task: Task, problems: ReadonlyMap<string, string>): void {
+/** True where the task was changed. */
+function pass(
+  draft: Draft,
+  now: number,
+  task: Task,
+  problems: ReadonlyMap<string, string>,
+): boolean {
   const service = draft.get('service', task.serviceId);
   // The orchestrator removes tasks without a service, the reaper those that wait for their removal.
-  if (service === undefined && task.serviceId !== '') return;
-  if (task.desiredState > TaskState.SHUTDOWN) return;
+  if (service === undefined && task.serviceId !== '') return false;
+  if (task.desiredState > TaskState.SHUTDOWN) return false;
   const passed = { state: TaskState.PENDING, message: 'pending task scheduling', err: '' };
   // It shall not run any more and so needs nothing; the scheduler puts it to rest.
   if (task.desiredState > TaskState.COMPLETE) {
     draft.update('task', { ...task, status: changedStatus(task, now, passed) });
-    return;
+    return true;
   }
   const networks = attachmentsOf(draft, task, service);
   const problem = problems.get(task.serviceId) ?? networks.problem;
@@ -143,6 +154,8 @@ function pass(draft: Draft, now: number, task: Task, problems: ReadonlyMap<strin
     });
   else if (problem !== undefined && task.status?.err !== problem)
     draft.update('task', { ...task, status: changedStatus(task, now, { err: problem }) });
+  else return false;
+  return true;
 }
 
 /** In whatever order: a SwarmKit manager may have written them in another. */

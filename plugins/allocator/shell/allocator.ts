@@ -14,7 +14,10 @@ export class Allocator implements Reconciler {
   };
   readonly order = Ring.allocator;
 
+  /** `limit`: tasks a run, about. */
+  constructor(private readonly limit = 100) {}
+
   reconcile(input: TurnInput): TurnResult {
-    return allocate(input);
+    return allocate(input, this.limit);
   }
 }

@@ -1,6 +1,9 @@
-import type { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aNetwork, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { reconcilerProperties } from '@swarmkit/sdk/testkit/reconciler-properties';
+import { StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import fc from 'fast-check';
 import { Allocator } from '../shell/allocator.js';
@@ -51,3 +54,18 @@ const publishing = fc.oneof(
 );
 
 reconcilerProperties('allocator', () => new Allocator(), { events: publishing });
+
+test('a run changes so many tasks and no more, and the next goes on', () => {
+  const store = new FakeStore();
+  const service = aService();
+  const task = Array.from({ length: 5 }, (_, slot) =>
+    aTaskOf(service, { slot: BigInt(slot), status: { state: TaskState.NEW } }),
+  );
+  store.seed({ service: [service], task });
+  const runner = new StageRunner(store, new Allocator(2));
+  const runs = [runner.run(), runner.run(), runner.run(), runner.run()];
+  assert.deepEqual(
+    runs.map(({ changes }) => changes.length),
+    [2, 2, 1, 0],
+  );
+});

@@ -29,6 +29,14 @@ export const nameTaken = (message: string): SwarmError =>
 export const portInUse = (message: string): SwarmError =>
   new SwarmError('invalid-argument', 'API_PORT_IN_USE', message);
 
+/** More tasks than the manager is set up to keep in memory. */
+export const tooManyTasks = (wanted: bigint, limit: number): SwarmError =>
+  new SwarmError(
+    'invalid-argument',
+    'API_TOO_MANY_TASKS',
+    `all services together would want ${wanted} tasks, and this cluster is set up for at most ${limit} (control-api.maxTasks)`,
+  );
+
 /** Secrets, configs or networks that a spec names and that do not exist. */
 export const missingReference = (message: string): SwarmError =>
   new SwarmError('invalid-argument', 'API_REFERENCE', message);

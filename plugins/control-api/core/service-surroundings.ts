@@ -1,10 +1,10 @@
 /** What a service spec asks of the rest of the cluster: free ports, networks, secrets and configs that exist. */
 import type { View } from '@swarmkit/sdk/contracts/store';
 import { noRoomFor } from '@swarmkit/sdk/model/update-room';
-import type { Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { Network, Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { type PortConfig, PortConfig_PublishMode } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { invalid, missingReference, portInUse, precondition } from './refusals.js';
+import { invalid, missingReference, portInUse, precondition, tooManyTasks } from './refusals.js';
 
 /** Services get to the ingress network by publishing a port, never by name. */
 export function checkNoIngressAttachment(view: View, spec: ServiceSpec): void {
@@ -66,6 +66,37 @@ export function checkUpdateRoom(view: View, spec: ServiceSpec): void {
   if (update !== undefined) throw invalid(`UpdateConfig: ${update}`);
   const rollback = noRoomFor(spec, spec.rollback, nodes);
   if (rollback !== undefined) throw invalid(`RollbackConfig: ${rollback}`);
+}
+
+/**
+ * How many tasks all services may want together: each costs memory on every manager, so a count with
+ * zeros too many must not get as far as the orchestrator. A service that does not grow may always change.
+ */
+export function checkTaskCount(
+  view: View,
+  spec: ServiceSpec,
+  old: Service | undefined,
+  limit: number,
+): void {
+  const wanted = wantedTasks(spec);
+  if (wanted <= wantedTasks(old?.spec)) return;
+  let total = wanted;
+  for (const other of view.find('service', { by: 'all' }))
+    if (other.id !== old?.id) total += wantedTasks(other.spec);
+  if (total > limit) throw tooManyTasks(total, limit);
+}
+
+/** As the spec alone says: a global service wants as many as there are nodes. */
+function wantedTasks(spec: ServiceSpec | undefined): bigint {
+  switch (spec?.mode?.$case) {
+    case 'replicated':
+      return spec.mode.value.replicas;
+    case 'replicatedJob':
+      // Tasks that completed stay as its result.
+      return spec.mode.value.totalCompletions;
+    default:
+      return 0n;
+  }
 }
 
 /** References go by id; the names that the user gave are what the message tells. */

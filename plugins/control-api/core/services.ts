@@ -17,6 +17,7 @@ import {
   checkNoIngressAttachment,
   checkPortsFree,
   checkReferencesExist,
+  checkTaskCount,
   checkUpdateRoom,
 } from './service-surroundings.js';
 import { validateService } from './validate-service.js';
@@ -24,6 +25,7 @@ import { atVersion, createNamed, remove, update, type WriteContext } from './wri
 
 export function createService(context: WriteContext, { spec }: CreateServiceRequest): Service {
   validateService(spec);
+  checkTaskCount(context.draft, spec, undefined, context.maxTasks);
   checkNoIngressAttachment(context.draft, spec);
   checkPortsFree(context.draft, spec, undefined);
   checkIngressPresent(context.draft, spec);
@@ -51,6 +53,7 @@ export function updateService(context: WriteContext, request: UpdateServiceReque
   if (old === undefined) throw notFound('service', serviceId);
   if (!wireEqual(old.spec?.endpoint, spec.endpoint)) checkPortsFree(draft, spec, serviceId);
   checkMayChange(old, spec);
+  checkTaskCount(draft, spec, old, context.maxTasks);
   checkReferencesExist(draft, spec);
   checkSameIdentity(old, spec);
   const changed =

@@ -12,6 +12,8 @@ export interface WriteContext {
   /** Secret and unpredictable. */
   tokenBytes(count: number): Uint8Array;
   readonly hooks: readonly AdmissionHook[];
+  /** How many tasks all services may want together. */
+  readonly maxTasks: number;
 }
 
 export function create<K extends ObjectKind>(

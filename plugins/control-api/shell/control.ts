@@ -21,6 +21,8 @@ export interface ControlParts {
   /** Asked for at each write; contributors may come and go with their scopes. */
   readonly hooks: () => readonly AdmissionHook[];
   readonly authority?: CertificateAuthority | undefined;
+  /** How many tasks all services may want together. */
+  readonly maxTasks: number;
   readonly external?: ExternalAuthority | undefined;
 }
 
@@ -36,7 +38,7 @@ export class Control {
 
   /** One atomic write; resolves when it is committed. A refusal thrown by `change` is the answer. */
   write<T>(change: (context: WriteContext) => T): Promise<T> {
-    const { store, env, hooks } = this.parts;
+    const { store, env, hooks, maxTasks } = this.parts;
     return store.update(this.writer, (draft) =>
       change({
         draft,
@@ -44,6 +46,7 @@ export class Control {
         id: () => env.id(),
         tokenBytes: (count) => env.random.bytes(count),
         hooks: [...hooks()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+        maxTasks,
       }),
     );
   }

@@ -24,6 +24,7 @@ export interface ApiOptions {
   readonly hooks?: readonly AdmissionHook[];
   readonly authority?: CertificateAuthority;
   readonly external?: ExternalAuthority;
+  readonly maxTasks?: number;
 }
 
 export class Api {
@@ -38,6 +39,7 @@ export class Api {
     hooks = [],
     authority,
     external,
+    maxTasks = 1_000_000,
   }: ApiOptions = {}) {
     const consensus = {
       members: () =>
@@ -56,6 +58,7 @@ export class Api {
       consensus: members === undefined ? undefined : consensus,
       group: { canRemove: (raftId) => !indispensable.includes(raftId) },
       hooks: () => hooks,
+      maxTasks,
       authority,
       external,
     }) as never;

@@ -86,6 +86,34 @@ test('create: a taken name, in any case', async () => {
   );
 });
 
+test('a count of tasks that no manager could hold is refused, also in sum; what does not grow may change', async () => {
+  api = new Api({ maxTasks: 100 });
+  const replicas = (count: bigint) => ({
+    mode: { $case: 'replicated' as const, value: { replicas: count } },
+  });
+  const refusal = (wanted: number): string =>
+    `all services together would want ${wanted} tasks, and this cluster is set up for at most 100 (control-api.maxTasks)`;
+  const refused = (spec: ReturnType<typeof aSpec>, wanted: number) =>
+    api.refused('createService', { spec }, 'invalid-argument', refusal(wanted));
+  await refused(aSpec(replicas(101n)), 101);
+  const service = await created(replicas(60n));
+  const named = (name: string) => ({ annotations: { name } });
+  await refused(aSpec({ ...named('second'), ...replicas(41n) }), 101);
+  const value = { maxConcurrent: 1n, totalCompletions: 50n };
+  const mode = { $case: 'replicatedJob' as const, value };
+  await refused(aSpec({ ...named('job'), mode }), 110);
+  await created({ ...named('everywhere'), mode: { $case: 'global', value: {} } });
+  const request = { serviceId: service.id, serviceVersion: version(service) };
+  await api.refused(
+    'updateService',
+    { ...request, spec: aSpec(replicas(200n)) },
+    'invalid-argument',
+    refusal(200),
+  );
+  api.store.seed({ service: [{ ...service, spec: aSpec(replicas(1_000n)) }] });
+  await api.call('updateService', { ...request, spec: aSpec(replicas(900n)) });
+});
+
 test('create: a job begins with iteration 0', async () => {
   const job = {
     $case: 'replicatedJob' as const,

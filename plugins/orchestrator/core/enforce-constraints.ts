@@ -6,7 +6,7 @@
  * Only a change of the node can make a placement wrong, so only changed nodes are looked at; and only
  * tasks that were placed, since what waits to be placed is checked by the scheduler.
  */
-import type { TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
+import type { ObjectRef, TurnInput } from '@swarmkit/sdk/contracts/reconciler';
 import type { View } from '@swarmkit/sdk/contracts/store';
 import { meetsConstraints, parseConstraintsOrNone } from '@swarmkit/sdk/model/constraint';
 import { isWantedActive, observedState } from '@swarmkit/sdk/model/task';
@@ -19,14 +19,25 @@ import { NodeStock } from './node-stock.js';
 import { byAge } from './slot.js';
 import { isPausedUpdate, isUpdating } from './update-machine.js';
 
-export function enforceConstraints({ draft, now, dirty }: TurnInput): TurnResult {
+/** About `limit` tasks, all of a node at once; nodes it does not come to are for the next run. */
+export function enforceConstraints(
+  { draft, now, dirty }: TurnInput,
+  limit: number,
+): readonly ObjectRef[] {
+  let room = limit;
+  const left: ObjectRef[] = [];
   const ids = dirty.everything
     ? draft.find('node', { by: 'all' }).map((node) => node.id)
     : [...dirty.ids('node')].sort();
   for (const id of ids) {
     const node = draft.get('node', id);
     if (node === undefined || node.spec?.availability !== NodeSpec_Availability.ACTIVE) continue;
+    if (room <= 0) {
+      left.push({ kind: 'node', id });
+      continue;
+    }
     for (const task of misplaced(draft, node)) {
+      room -= 1;
       const status = changedStatus(task, now, {
         state: TaskState.REJECTED,
         message: 'task rejected by constraint enforcer',
@@ -37,7 +48,7 @@ export function enforceConstraints({ draft, now, dirty }: TurnInput): TurnResult
       draft.update('task', { ...task, status });
     }
   }
-  return {};
+  return left;
 }
 
 /** The oldest tasks keep their place; what does not fit any more is the youngest. */

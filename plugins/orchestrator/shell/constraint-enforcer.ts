@@ -13,8 +13,12 @@ export class ConstraintEnforcer implements Reconciler {
   readonly writer: Writer = { id: 'constraint-enforcer', writes: ['task.eviction'] };
   readonly order = Ring.constraintEnforcer;
 
+  /** `limit`: tasks a run, about. */
+  constructor(private readonly limit = 100) {}
+
   reconcile(input: TurnInput): TurnResult {
-    enforceVolumes(input);
-    return enforceConstraints(input);
+    return {
+      unfinished: [...enforceVolumes(input, this.limit), ...enforceConstraints(input, this.limit)],
+    };
   }
 }

@@ -10,7 +10,7 @@ import {
   fixtureTime,
   type Partially,
 } from '@swarmkit/sdk/testkit/fixtures';
-import { runStage } from '@swarmkit/sdk/testkit/run-stage';
+import { runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import {
@@ -183,5 +183,23 @@ test('generic resources: what was assigned must still be there', () => {
       using('g', named('gpu', 'B')),
     ),
     ['b', 'c', 'e', 'f'],
+  );
+});
+
+test('a run looks at so many nodes as have little to reject, and names the others', () => {
+  const store = new FakeStore();
+  const task = ['a', 'b', 'c'].flatMap((nodeId) =>
+    [1, 2].map((n) => aTask({ id: `${nodeId}${n}`, nodeId, ...constrained('node.labels.x==y') })),
+  );
+  store.seed({ node: ['a', 'b', 'c'].map((id) => aNode({ id })), task });
+  const runner = new StageRunner(store, new ConstraintEnforcer(2));
+  const runs = [runner.run(), runner.run(), runner.run()];
+  assert.deepEqual(
+    runs.map(({ changes }) => changes.length),
+    [2, 2, 2],
+  );
+  assert.deepEqual(
+    runs.map(({ unfinished }) => unfinished.map(({ id }) => id)),
+    [['b', 'c'], ['c'], []],
   );
 });

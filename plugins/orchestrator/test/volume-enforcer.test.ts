@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { By, Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
-import { aTask, type Partially } from '@swarmkit/sdk/testkit/fixtures';
-import { StageRunner } from '@swarmkit/sdk/testkit/run-stage';
+import { aTask, fixtureTime, type Partially } from '@swarmkit/sdk/testkit/fixtures';
+import { dirtyOf, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import { type Task, Volume } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { VolumeSpec_VolumeAvailability as Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -64,4 +65,34 @@ test('a new leader finds them, and so does a look at a task that came later', ()
     runner.run().changes.map(({ id }) => id),
     ['late'],
   );
+});
+
+test('a run rejects so many and no more, and the next ones go on', () => {
+  const { store } = aStore(...['a', 'b', 'c', 'd', 'e'].map((id) => attached(id)));
+  drain(store);
+  const slow = new StageRunner(store, new ConstraintEnforcer(2));
+  assert.deepEqual(
+    [slow.run(), slow.run(), slow.run()].map(({ changes }) => changes.length),
+    [2, 2, 1],
+  );
+  assert.deepEqual(slow.run(), { changes: [], wakeAt: undefined, unfinished: [] });
+});
+
+test('a drained volume that changes costs a look at its own tasks', () => {
+  const { store } = aStore(attached('uses'), aTask({ id: 'other' }));
+  drain(store);
+  const asked: string[] = [];
+  store.updateNow(anyone, (draft) => {
+    const watched = Object.assign(Object.create(draft) as Draft, {
+      as: () => watched,
+      find: (kind: ObjectKind, by: By) => {
+        if (kind === 'task') asked.push(by.by);
+        return draft.find(kind, by);
+      },
+    });
+    const dirty = dirtyOf(store.commits);
+    const input = { draft: watched, now: fixtureTime, id: () => 'new', dirty };
+    assert.deepEqual(new ConstraintEnforcer().reconcile(input), { unfinished: [] });
+  });
+  assert.deepEqual(asked, ['volume']);
 });

@@ -2,7 +2,7 @@
  * Deletes tasks that are history. Level-triggered: what may go is read off the store as it is. Deletes
  * nothing that runs or may still run on a node, whoever wants it gone: its agent must stop it first.
  */
-import type { Dirty, TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
+import type { Dirty, ObjectRef, TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
 import {
   byTaskTime,
@@ -18,14 +18,28 @@ import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { historyLimit } from './history-limit.js';
 
-export function reap({ draft, dirty }: TurnInput): TurnResult {
-  for (const task of tasksToCheck(draft, dirty)) if (isDone(task)) draft.remove('task', task.id);
-  for (const [service, slots] of slotsToCheck(draft, dirty)) {
-    const limit = historyLimit(service, draft);
-    if (limit === undefined) continue;
-    for (const tasks of slots) trim(draft, tasks, limit);
+/** Removes about `limit` tasks; where there are more, the next run goes on. */
+export function reap({ draft, dirty }: TurnInput, limit: number): TurnResult {
+  const unfinished: ObjectRef[] = [];
+  let room = limit;
+  for (const task of tasksToCheck(draft, dirty)) {
+    if (!isDone(task)) continue;
+    if (room > 0) draft.remove('task', task.id);
+    else unfinished.push({ kind: 'task', id: task.id });
+    room -= 1;
   }
-  return {};
+  for (const [service, slots] of slotsToCheck(draft, dirty)) {
+    const kept = historyLimit(service, draft);
+    if (kept === undefined) continue;
+    for (const tasks of slots) {
+      if (room <= 0) {
+        unfinished.push({ kind: 'service', id: service.id });
+        break;
+      }
+      room -= trim(draft, tasks, kept);
+    }
+  }
+  return { unfinished };
 }
 
 /** No service needs it as history: it is wanted gone and is, or has no service and will never report again. */
@@ -74,18 +88,18 @@ function slotsToCheck(view: View, dirty: Dirty): Map<Service, Iterable<readonly 
  * Oldest first, tasks that are over go until the limit holds. What still runs counts, but stays. So does
  * a finished task that the orchestrator has not judged yet (it is still wanted), and the newest of a slot
  * where nothing else is wanted: by it the orchestrator knows that the slot must not be filled again.
+ * Answers how many went.
  */
-function trim(draft: Draft, tasks: readonly Task[], limit: number): void {
-  let excess = tasks.length - limit;
-  if (excess <= 0) return;
+function trim(draft: Draft, tasks: readonly Task[], limit: number): number {
+  const excess = tasks.length - limit;
+  if (excess <= 0) return 0;
   const oldestFirst = [...tasks].sort(byTaskTime);
   if (!tasks.some(isInUse)) oldestFirst.pop();
-  for (const task of oldestFirst) {
-    if (excess === 0) return;
-    if (isWantedRunning(task) || !(isTerminal(task) || willNeverRun(task))) continue;
-    draft.remove('task', task.id);
-    excess -= 1;
-  }
+  const history = oldestFirst
+    .filter((task) => !isWantedRunning(task) && (isTerminal(task) || willNeverRun(task)))
+    .slice(0, excess);
+  for (const task of history) draft.remove('task', task.id);
+  return history.length;
 }
 
 const present = (view: View, dirty: Dirty): readonly Task[] =>

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { Reconciler } from '@swarmkit/sdk/contracts/reconciler';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aCluster, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
-import { runStage } from '@swarmkit/sdk/testkit/run-stage';
+import { runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { reap } from '../core/reap.js';
 import { reaperStage } from '../plugin.js';
 
 const clusterKeeping = (limit: number) =>
@@ -213,4 +215,39 @@ test('tasks of jobs are never trimmed', () => {
     );
     assert.equal(reaped(service, 1, tasks).length, 3);
   }
+});
+
+test('a run removes so many and no more, and says what is left', () => {
+  const store = new FakeStore();
+  const web = replicated();
+  const other = aService({ id: 'other' });
+  const dead = (service: Service, id: string, slot: bigint, at: number): Task =>
+    inSlot(service, id, TaskState.FAILED, TaskState.SHUTDOWN, at, { slot });
+  const removable = ['r1', 'r2', 'r3'].map((id) =>
+    inSlot(web, id, TaskState.COMPLETE, TaskState.REMOVE, 1),
+  );
+  const history = [1n, 2n].flatMap((slot) =>
+    [1, 2, 3, 4].map((at) => dead(web, `h${slot}${at}`, slot, at)),
+  );
+  const others = [1, 2, 3].map((at) => dead(other, `o${at}`, 1n, at));
+  store.seed({
+    cluster: [clusterKeeping(1)],
+    service: [web, other],
+    task: [...removable, ...history, ...others],
+  });
+  const stage: Reconciler = { ...reaperStage, reconcile: (input) => reap(input, 2) };
+  const runner = new StageRunner(store, stage);
+  const counts: number[] = [];
+  for (;;) {
+    const { changes, unfinished } = runner.run();
+    counts.push(changes.length);
+    if (unfinished.length === 0) break;
+  }
+  // A slot is cut at once, however long its history is.
+  assert.ok(
+    counts.every((count) => count <= 4),
+    `${counts}`,
+  );
+  assert.deepEqual(left(store).length, 3);
+  assert.deepEqual(runStage(store, reaperStage).changes, []);
 });

@@ -30,7 +30,8 @@ export function schedule(
   const { unwanted, preassigned, groups } = pendingWork(draft, dirty);
   const cluster = new ClusterLoad(draft, now);
   const share = Math.ceil(limit / groups.length);
-  const turn: Turn = { draft, now, policies, cluster, limit, share, placed: 0 };
+  const left: ObjectRef[] = [];
+  const turn: Turn = { draft, now, policies, cluster, limit, share, left, placed: 0, told: 0 };
   for (const task of unwanted) shutDown(turn, task);
   let refused = preassigned;
   let unplaced = groups;
@@ -42,11 +43,12 @@ export function schedule(
     unplaced = placeGroups(turn, unplaced);
   } while (turn.placed > before && turn.placed < limit && refused.length + unplaced.length > 0);
   // Not all of them were looked at to the end, so nobody knows yet why one has no place.
-  if (turn.placed >= limit) return { unfinished: [refused, ...unplaced].flat().map(refOf) };
+  if (turn.placed >= limit)
+    return { unfinished: [...left, ...[refused, ...unplaced].flat().map(refOf)] };
   // Reasons come last: what was placed meanwhile is part of them, so they hold when they are told.
   for (const task of refused) explainRefusal(turn, task);
   for (const group of unplaced) explainGroup(turn, group);
-  return {};
+  return { unfinished: left };
 }
 
 const refOf = ({ id }: Task): ObjectRef => ({ kind: 'task', id });
@@ -59,8 +61,12 @@ interface Turn {
   /** How many tasks may be given a node in this turn, and how many of one group in one go. */
   readonly limit: number;
   readonly share: number;
+  /** For the next turn. */
+  readonly left: ObjectRef[];
   /** How many tasks were given a node so far. */
   placed: number;
+  /** How many others were told why not, or put to rest; no more than may be given a node. */
+  told: number;
 }
 
 const pipelineOf = ({ policies }: Turn, task: Task): Pipeline =>
@@ -69,7 +75,7 @@ const pipelineOf = ({ policies }: Turn, task: Task): Pipeline =>
 /** It never ran and never will; whoever waits for it to stop need not. The reaper has the REMOVE ones. */
 function shutDown(turn: Turn, task: Task): void {
   if (task.desiredState !== TaskState.SHUTDOWN) return;
-  write(turn, task, {
+  tell(turn, task, {
     status: changedStatus(task, turn.now, { state: TaskState.SHUTDOWN, err: '' }),
   });
 }
@@ -136,7 +142,16 @@ function assign(turn: Turn, task: Task, node: NodeState, message: string): void 
 
 function explain(turn: Turn, task: Task, reason: string): void {
   if (task.status?.err === reason) return;
-  write(turn, task, { status: changedStatus(task, turn.now, { err: reason }) });
+  tell(turn, task, { status: changedStatus(task, turn.now, { err: reason }) });
+}
+
+function tell(turn: Turn, task: Task, change: Partial<Task>): void {
+  if (turn.told >= turn.limit) {
+    turn.left.push(refOf(task));
+    return;
+  }
+  turn.told += 1;
+  write(turn, task, change);
 }
 
 function write({ draft }: Turn, task: Task, change: Partial<Task>): void {

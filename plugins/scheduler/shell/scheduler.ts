@@ -11,8 +11,8 @@ import { type Policies, schedule } from '../core/schedule.js';
 import { builtInScorers } from '../core/scorers.js';
 import { guardedFilter, guardedScorer } from './guard.js';
 
-/** A placement costs about 50 µs with all that is written. */
-const defaultLimit = 500;
+/** A placement costs about 50 µs with all that is written, and no stage shall hold the turn for more than 5 ms. */
+const defaultLimit = 100;
 
 export interface Contributions {
   /** Placements a turn. */

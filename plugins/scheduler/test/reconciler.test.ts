@@ -111,3 +111,18 @@ test('a run places so many tasks and no more, of each group its share, and the n
   assert.match(cluster.task(lost!).status!.err, /constraints not satisfied on 3 nodes/);
   assert.deepEqual(cluster.spread([...many, ...few]), { a: 21, b: 21, c: 20 });
 });
+
+test('a run tells so many tasks why not and no more, and the next goes on', () => {
+  const cluster = new Cluster();
+  const service = cluster.service('nowhere', { specVersion: { index: 1n } });
+  const tasks = cluster.pending(service, 7);
+  const runner = new StageRunner(cluster.store, new Scheduler({ limit: 3 }));
+  const told = (): number => tasks.filter((id) => cluster.task(id).status?.err !== '').length;
+  const counts: number[] = [];
+  let result: StageRun;
+  do {
+    result = runner.run();
+    counts.push(told());
+  } while (result.unfinished.length > 0);
+  assert.deepEqual(counts, [3, 6, 7]);
+});

@@ -114,6 +114,11 @@ const taskIndexes: readonly Index<Objects['task']>[] = [
     ],
     same: (a, b) => a.spec === b.spec && a.networks === b.networks,
   },
+  {
+    by: 'volume',
+    keys: (task) => task.volumes.map((volume) => volume.id),
+    same: (a, b) => a.volumes === b.volumes,
+  },
 ];
 
 const serviceIndexes: readonly Index<Objects['service']>[] = [
@@ -182,6 +187,7 @@ export function keyOf(by: By): string | undefined {
     case 'secret':
     case 'config':
     case 'network':
+    case 'volume':
       return by.id;
     case 'failed':
       return by.serviceId;

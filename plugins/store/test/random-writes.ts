@@ -102,6 +102,7 @@ export function contents(kind: ObjectKind, id: string, seed: number): Objects[Ob
         desiredState: pick(states, seed >> 1),
         status: { state: pick(states, seed >> 2) },
         networks: seed % 7 === 0 ? [{ network: { id: other } }] : [],
+        volumes: seed % 5 === 0 ? [{ id: other }, { id: pick(ids, seed) }] : [],
       });
     case 'network':
       return aNetwork({ id, spec: { annotations: { name } } });
@@ -190,6 +191,7 @@ export const questions: readonly (readonly [ObjectKind, By])[] = [
     ['task', { by: 'service', id }],
     ['task', { by: 'node', id }],
     ['task', { by: 'failed', serviceId: id }],
+    ['task', { by: 'volume', id }],
     ['task', { by: 'slot', serviceId: id, slot: 1n }],
     ['task', { by: 'name', value: `web.1.${id}` }],
     ['volume', { by: 'volumeGroup', group: id }],
