@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 
 /** A P-256 key and a request for a certificate with it, DER by hand: SwarmKit takes nothing but the key from it. */
 export function keyAndCsr(): { readonly keyPem: string; readonly csr: Buffer } {
@@ -14,6 +14,38 @@ export function keyAndCsr(): { readonly keyPem: string; readonly csr: Buffer } {
       `-----BEGIN CERTIFICATE REQUEST-----\n${lines}\n-----END CERTIFICATE REQUEST-----\n`,
     ),
   };
+}
+
+/** Who signed a certificate, as agents tell it: by this a root rotation knows who has moved. */
+export function issuerOf(chainPem: string, rootsPem: string) {
+  const [leaf, ...others] = certificatesIn(`${chainPem}\n${rootsPem}`);
+  const issuer = leaf && others.find((it) => leaf.checkIssued(it) && leaf.verify(it.publicKey));
+  if (leaf === undefined || issuer === undefined) throw new Error('a certificate of nobody');
+  return {
+    // Of the part that is signed: version, serial number, algorithm, issuer.
+    certIssuerSubject: itemsIn(itemsIn(leaf.raw)[0] ?? leaf.raw)[3] ?? Buffer.alloc(0),
+    certIssuerPublicKey: issuer.publicKey.export({ type: 'spki', format: 'der' }),
+  };
+}
+
+const certificatesIn = (pem: string): readonly X509Certificate[] =>
+  (pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []).map(
+    (block) => new X509Certificate(block),
+  );
+
+/** The values in a list of DER, as bytes. */
+function itemsIn(list: Buffer): readonly Buffer[] {
+  const items: Buffer[] = [];
+  for (let at = contentOf(list, 0).from; at < list.length; at = contentOf(list, at).to)
+    items.push(list.subarray(at, contentOf(list, at).to));
+  return items;
+}
+
+function contentOf(bytes: Buffer, at: number): { readonly from: number; readonly to: number } {
+  const first = bytes[at + 1] ?? 0;
+  const size = first < 0x80 ? 0 : first & 0x7f;
+  const from = at + 2 + size;
+  return { from, to: from + (size === 0 ? first : bytes.readUIntBE(at + 2, size)) };
 }
 
 const ecdsaWithSha256 = Buffer.from('06082a8648ce3d040302', 'hex');

@@ -16,7 +16,7 @@ import {
   TaskState,
   TaskStatus,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { keyAndCsr } from './csr.js';
+import { issuerOf, keyAndCsr } from './csr.js';
 import { LightConnection, RefusedCall } from './light-rpc.js';
 
 /**
@@ -154,7 +154,7 @@ export class LightAgent {
         platform: { os: 'linux', architecture: 'x86_64' },
         resources: { nanoCpus: 4_000_000_000n, memoryBytes: 8n << 30n },
         engine: { engineVersion: 'light' },
-        tlsInfo: { trustRoot: Buffer.from(rootsPem) },
+        tlsInfo: { trustRoot: Buffer.from(rootsPem), ...issuerOf(certificatePem, rootsPem) },
       });
       connection.open(
         DispatcherService.session,

@@ -5,7 +5,6 @@ import { createCipheriv, createDecipheriv, pbkdf2Sync } from 'node:crypto';
 import {
   bytesOf,
   decode,
-  encode,
   integer,
   itemOf,
   itemsOf,
@@ -37,14 +36,12 @@ export function encryptPkcs8(
   const iv = random(IV_BYTES);
   const cipher = createCipheriv('aes-256-cbc', keyOf(password, salt, ROUNDS), iv);
   const derivation = sequence(octets(salt), integer(Uint8Array.of(ROUNDS >> 8, ROUNDS & 0xff)));
-  return encode(
+  return sequence(
     sequence(
-      sequence(
-        oid(PBES2),
-        sequence(sequence(oid(PBKDF2), derivation), sequence(oid(AES_256_CBC), octets(iv))),
-      ),
-      octets(Buffer.concat([cipher.update(der), cipher.final()])),
+      oid(PBES2),
+      sequence(sequence(oid(PBKDF2), derivation), sequence(oid(AES_256_CBC), octets(iv))),
     ),
+    octets(Buffer.concat([cipher.update(der), cipher.final()])),
   );
 }
 

@@ -14,6 +14,7 @@ import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { CertificateProfile, Subject } from '../core/certificate-profile.js';
 import {
   type Asn1,
+  type Der,
   bits,
   bitsOf,
   boolean,
@@ -33,6 +34,7 @@ import {
   tagged,
   text,
   time,
+  writtenItem,
 } from './der.js';
 import { readPem, writePem } from './pem.js';
 
@@ -84,15 +86,15 @@ export function issueCertificate(
 ): Buffer {
   const spki = spkiOf(publicKey);
   const subject = nameOf(profile.subject);
-  const parent = issuer.certificate;
+  const parent = issuer.certificate && signerOf(issuer.certificate);
   const body = sequence(
     tagged(0, [integer(Uint8Array.of(2))]), // version 3
     integer(serial),
     algorithmOf(issuer.key).name,
-    parent === undefined ? subject : subjectOf(parent),
+    parent === undefined ? subject : parent.subject,
     sequence(time(profile.notBefore), time(profile.notAfter)),
     subject,
-    decode(spki),
+    spki,
     tagged(3, [sequence(...extensionsOf(profile, spki, parent))]),
   );
   return signed(body, issuer.key);
@@ -108,8 +110,8 @@ export function createCsr(
 ): string {
   const body = sequence(
     integer(Uint8Array.of(0)),
-    of === undefined ? sequence() : subjectOf(of),
-    decode(spkiOf(key.publicKey)),
+    of === undefined ? sequence() : subjectNameOf(of),
+    spkiOf(key.publicKey),
     tagged(0, []),
   );
   return writePem('CERTIFICATE REQUEST', signed(body, key.privateKey));
@@ -123,12 +125,14 @@ export function publicKeyOfCsr(pem: string): KeyObject {
     if (block === undefined || !/^(NEW )?CERTIFICATE REQUEST$/.test(block.type))
       throw new Error('it is not a PEM block of a certificate request');
     const request = decode(block.der);
-    const body = itemOf(request, 0);
     const hash = HASHES[oidOf(itemOf(itemOf(request, 1), 0))];
     if (hash === undefined) throw new Error('its signature algorithm is not supported');
-    const key = createPublicKey({ key: encode(itemOf(body, 2)), format: 'der', type: 'spki' });
+    // The signature is over the bytes that came.
+    const body = writtenItem(block.der, 0);
+    const spki = writtenItem(body, 2);
+    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
     checkKey(key);
-    if (!verify(hash, encode(body), key, bitsOf(itemOf(request, 2))))
+    if (!verify(hash, body, key, bitsOf(itemOf(request, 2))))
       throw new Error('its signature does not match its key');
     return key;
   } catch (cause) {
@@ -168,15 +172,14 @@ export function crossSign(
   const kept = extensionsIn(certificate).filter(
     (it) => oidOf(itemOf(it, 0)) !== OID.authorityKeyIdentifier,
   );
+  const parent = signerOf(issuer.certificate);
   const next = sequence(
-    version,
-    serial,
+    encode(version),
+    encode(serial),
     algorithmOf(issuer.key).name,
-    subjectOf(issuer.certificate),
-    validity,
-    subject,
-    spki,
-    tagged(3, [sequence(...kept, signedBy(issuer.certificate))]),
+    parent.subject,
+    ...[validity, subject, spki].map(encode),
+    tagged(3, [sequence(...kept.map(encode), parent.mark)]),
   );
   return signed(next, issuer.key);
 }
@@ -222,7 +225,7 @@ function isStrong(key: KeyObject): boolean {
 }
 
 /** The hash goes with the strength of the key, as SwarmKit chooses it. */
-function algorithmOf(key: KeyObject): { readonly hash: string; readonly name: Asn1 } {
+function algorithmOf(key: KeyObject): { readonly hash: string; readonly name: Der } {
   const { namedCurve = '', modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
   const curve = CURVES[namedCurve];
   if (curve !== undefined) return { hash: curve[0], name: sequence(oid(curve[1])) };
@@ -235,13 +238,13 @@ function algorithmOf(key: KeyObject): { readonly hash: string; readonly name: As
   return { hash, name: sequence(oid(type), nothing()) };
 }
 
-function signed(body: Asn1, key: KeyObject): Buffer {
+function signed(body: Der, key: KeyObject): Der {
   const { hash, name } = algorithmOf(key);
-  return encode(sequence(body, name, bits(sign(hash, encode(body), key))));
+  return sequence(body, name, bits(sign(hash, body, key)));
 }
 
-function nameOf({ organization, organizationalUnit, commonName }: Subject): Asn1 {
-  const part = (type: string, value: string | undefined): Asn1[] =>
+function nameOf({ organization, organizationalUnit, commonName }: Subject): Der {
+  const part = (type: string, value: string | undefined): Der[] =>
     value === undefined ? [] : [set(sequence(oid(type), text(value)))];
   return sequence(
     ...part(OID.organization, organization),
@@ -253,20 +256,11 @@ function nameOf({ organization, organizationalUnit, commonName }: Subject): Asn1
 function extensionsOf(
   profile: CertificateProfile,
   spki: Buffer,
-  parent: X509Certificate | undefined,
-): readonly Asn1[] {
-  const extensions = profile.ca
-    ? [
-        extension(OID.keyUsage, true, bits(Uint8Array.of(0b0000_0110), 1)), // certSign, cRLSign
-        extension(OID.basicConstraints, true, sequence(boolean(true))),
-      ]
-    : [
-        extension(OID.keyUsage, true, bits(Uint8Array.of(0b1010_0000), 5)), // digitalSignature, keyEncipherment
-        extension(OID.extKeyUsage, false, sequence(oid(OID.serverAuth), oid(OID.clientAuth))),
-        extension(OID.basicConstraints, true, sequence()),
-      ];
+  parent: Signer | undefined,
+): readonly Der[] {
+  const extensions = [...(profile.ca ? AUTHORITY_USES : NODE_USES)];
   extensions.push(extension(OID.subjectKeyIdentifier, false, octets(keyIdOf(spki))));
-  if (parent !== undefined) extensions.push(signedBy(parent));
+  if (parent !== undefined) extensions.push(parent.mark);
   const names = [
     ...profile.dnsNames.map((name) => tagged(2, Buffer.from(name))),
     ...profile.uris.map((uri) => tagged(6, Buffer.from(uri))),
@@ -275,11 +269,41 @@ function extensionsOf(
   return extensions;
 }
 
-const extension = (type: string, critical: boolean, value: Asn1): Asn1 =>
-  sequence(oid(type), ...(critical ? [boolean(true)] : []), octets(encode(value)));
+function extension(type: string, critical: boolean, value: Der): Der {
+  return sequence(oid(type), ...(critical ? [boolean(true)] : []), octets(value));
+}
 
-const signedBy = (parent: X509Certificate): Asn1 =>
-  extension(OID.authorityKeyIdentifier, false, sequence(tagged(0, subjectKeyIdOf(parent))));
+const AUTHORITY_USES: readonly Der[] = [
+  extension(OID.keyUsage, true, bits(Uint8Array.of(0b0000_0110), 1)), // certSign, cRLSign
+  extension(OID.basicConstraints, true, sequence(boolean(true))),
+];
+const NODE_USES: readonly Der[] = [
+  extension(OID.keyUsage, true, bits(Uint8Array.of(0b1010_0000), 5)), // digitalSignature, keyEncipherment
+  extension(OID.extKeyUsage, false, sequence(oid(OID.serverAuth), oid(OID.clientAuth))),
+  extension(OID.basicConstraints, true, sequence()),
+];
+
+/** What every certificate takes over from the one that signs it. */
+interface Signer {
+  readonly subject: Der;
+  /** The authorityKeyIdentifier. */
+  readonly mark: Der;
+}
+
+const signers = new WeakMap<X509Certificate, Signer>();
+
+function signerOf(certificate: X509Certificate): Signer {
+  let known = signers.get(certificate);
+  if (known === undefined) {
+    const keyId = sequence(tagged(0, subjectKeyIdOf(certificate)));
+    known = {
+      subject: subjectNameOf(certificate),
+      mark: extension(OID.authorityKeyIdentifier, false, keyId),
+    };
+    signers.set(certificate, known);
+  }
+  return known;
+}
 
 /** SHA-1 over the key's bits: a name, not a safeguard. */
 const keyIdOf = (spki: Buffer): Buffer =>

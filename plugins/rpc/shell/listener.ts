@@ -13,7 +13,7 @@ import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import { formatHostPort, parseHostPort } from '../core/address.js';
 import { DEFAULT_LIMITS } from '../core/crowd.js';
-import { peerOf } from '../core/peer.js';
+import { peerOf, plainSubject } from '../core/peer.js';
 import { claimSocketPath, codeOf, socketInUse, unusable } from './control-socket.js';
 import { type Doorkeeper, handshakeRefusal } from './doorkeeper.js';
 
@@ -179,7 +179,7 @@ function verifiedPeer(socket: TLSSocket, rootsPem: string, now: number): Peer | 
   const leaf = peerCertificate(socket);
   if (leaf === undefined) return peerOf(undefined, address);
   return isVerifiedClient(socket, leaf, rootsPem, now)
-    ? peerOf(socket.getPeerCertificate().subject, address)
+    ? peerOf(plainSubject(leaf.subject) ?? socket.getPeerCertificate().subject, address)
     : undefined;
 }
 
