@@ -2,17 +2,7 @@
 // The password is the key-encryption key's raw bytes, zeros included, so OpenSSL's readers are not used:
 // some of them take passwords for text.
 import { createCipheriv, createDecipheriv, pbkdf2Sync } from 'node:crypto';
-import {
-  bytesOf,
-  decode,
-  integer,
-  itemOf,
-  itemsOf,
-  octets,
-  oid,
-  oidOf,
-  sequence,
-} from './der.js';
+import { bytesOf, decode, integer, itemOf, itemsOf, octets, oid, oidOf, sequence } from './der.js';
 
 const PBES2 = '1.2.840.113549.1.5.13';
 const PBKDF2 = '1.2.840.113549.1.5.12';

@@ -19,21 +19,5 @@ export function peerOf(subject: Subject | undefined, address: string): Peer {
   };
 }
 
-const PLAIN_PART = /^(O|OU|CN)=([A-Za-z0-9-]+)$/;
-
-/**
- * The subject out of its text, one part a line, as long as there is nothing in it that could be escaped or
- * mean more than one thing: so are those of SwarmKit's certificates. Any other takes a parser.
- */
-export function plainSubject(text: string): Subject | undefined {
-  const subject: { O?: string; OU?: string; CN?: string } = {};
-  for (const line of text.split('\n')) {
-    const [, name, value] = PLAIN_PART.exec(line) ?? [];
-    if (value === undefined || subject[name as keyof Subject] !== undefined) return undefined;
-    subject[name as keyof Subject] = value;
-  }
-  return subject;
-}
-
 const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
   value === undefined ? [] : typeof value === 'string' ? [value] : value;

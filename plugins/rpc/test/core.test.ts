@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatHostPort, parseHostPort } from '../core/address.js';
-import { peerOf, plainSubject } from '../core/peer.js';
+import { peerOf } from '../core/peer.js';
 import { statusOf } from '../core/status.js';
 
 test('addresses', () => {
@@ -37,22 +37,4 @@ test('any text of any error can be encoded for the wire', () => {
     }),
     { numRuns: 50 },
   );
-});
-
-test('a plain subject is read from its text, and any other is left to a parser', () => {
-  assert.deepEqual(plainSubject('O=c1\nOU=swarm-worker\nCN=n1'), {
-    O: 'c1',
-    OU: 'swarm-worker',
-    CN: 'n1',
-  });
-  for (const other of [
-    '',
-    'O=c1\nOU=swarm-worker\nOU=swarm-manager\nCN=n1',
-    'O=c1 + OU=swarm-manager\nCN=n1',
-    'O=c1\\, OU=swarm-manager\nCN=n1',
-    'O=c1\\0AOU\\=swarm-manager\nCN=n1',
-    'C=de\nO=c1\nOU=swarm-manager\nCN=n1',
-    'O=c1\nOU=swarm-manager\nCN=',
-  ])
-    assert.equal(plainSubject(other), undefined, other);
 });
