@@ -20,6 +20,8 @@ export interface Io {
   unlock(socket: string, key: string): Promise<void>;
   /** One line that must not be shown. */
   secret(prompt: string): Promise<string>;
+  /** One line that a person types; empty where nobody sits at a terminal. */
+  ask(prompt: string): Promise<string>;
 }
 
 export interface Output {
@@ -52,4 +54,5 @@ export const processIo = (): Io => ({
   connect: async (socket) => (await import('./connect.js')).connect(socket),
   unlock: async (socket, key) => (await import('./connect.js')).unlock(socket, key),
   secret: async (prompt) => (await import('./secret.js')).readSecret(prompt),
+  ask: async (prompt) => (await import('./secret.js')).readAnswer(prompt),
 });

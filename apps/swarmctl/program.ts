@@ -3,10 +3,12 @@ import { addCompletionCommands } from './commands/completion.js';
 import { addUnlockCommand } from './commands/unlock.js';
 import type { Io } from './io.js';
 import {
+  answerOf,
   defaultSocket,
   type GlobalFlags,
   type Open,
   openSession,
+  type Present,
   type Session,
 } from './session.js';
 
@@ -20,7 +22,7 @@ export interface Program {
 interface Group {
   readonly name: string;
   readonly description: string;
-  load(): Promise<(group: Command, open: Open) => void>;
+  load(): Promise<(group: Command, open: Open, io: Io, present: Present) => void>;
 }
 
 const groups: readonly Group[] = [
@@ -44,6 +46,11 @@ const groups: readonly Group[] = [
     description: 'Look at the cluster',
     load: async () => (await import('./commands/cluster.js')).addClusterCommands,
   },
+  {
+    name: 'raft',
+    description: 'Look at and rescue the log of a manager that does not run',
+    load: async () => (await import('./commands/raft.js')).addRaftCommands,
+  },
 ];
 
 export async function createProgram(
@@ -64,10 +71,11 @@ export async function createProgram(
     session ??= openSession(command.opts<GlobalFlags>(), io);
     return session;
   };
+  const present: Present = () => answerOf(command.opts<GlobalFlags>(), io);
   for (const { name, description, load } of groups) {
     const group = new Command(name).description(description).enablePositionalOptions();
     // A group that is not named cannot be used: its modules need not be loaded.
-    if (argv.includes(name)) (await load())(group, open);
+    if (argv.includes(name)) (await load())(group, open, io, present);
     command.addCommand(withGlobalFlags(group));
   }
   addUnlockCommand(command, io);

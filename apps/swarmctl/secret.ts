@@ -21,3 +21,15 @@ export async function readSecret(prompt: string): Promise<string> {
     if (isTerminal) stderr.write('\n');
   }
 }
+
+/** One line that is shown while it is typed. Empty where standard input is no terminal. */
+export async function readAnswer(prompt: string): Promise<string> {
+  const { stdin, stderr } = process;
+  if (stdin.isTTY !== true) return '';
+  const lines = createInterface({ input: stdin, output: stderr });
+  try {
+    return await lines.question(prompt);
+  } finally {
+    lines.close();
+  }
+}

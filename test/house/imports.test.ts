@@ -64,6 +64,8 @@ function ruleFor(file: string): { readonly name: string; readonly rule: Rule } |
       name: 'swarmctl',
       rule: (target, source) =>
         anyOf(within(2), sdk, node)(target, source) ||
+        // What lies in a state folder is the daemon's to know: decision 0022.
+        target.target === '@swarmkit/swarmd/offline' ||
         (!target.target.startsWith('.') && !target.target.startsWith('@swarmkit/')),
     };
   if (file.startsWith('apps/'))
@@ -72,6 +74,9 @@ function ruleFor(file: string): { readonly name: string; readonly rule: Rule } |
       rule: (target, source) =>
         anyOf(within(2), sdk, node, under('@swarmkit/kernel/'))(target, source) ||
         /^@swarmkit\/plugin-[^/]+\/plugin$/.test(target.target) ||
+        // The same plugin's tools for a node that does not run.
+        (source.path === 'apps/swarmd/offline.ts' &&
+          /^@swarmkit\/plugin-[^/]+\/offline$/.test(target.target)) ||
         (!target.target.startsWith('.') && !target.target.startsWith('@swarmkit/')),
     };
   if (file.startsWith('examples/'))
@@ -115,4 +120,6 @@ test('the rules can fail', () => {
   assert.ok(refused('kernel/host.ts', '@swarmkit/sdk/contracts/store'));
   assert.ok(refused('sdk/contracts/store.ts', '@swarmkit/kernel/host'));
   assert.ok(refused('apps/swarmd/main.ts', '@swarmkit/plugin-store/core/table'));
+  assert.ok(refused('apps/swarmd/daemon.ts', '@swarmkit/plugin-raft/offline'));
+  assert.ok(refused('apps/swarmctl/program.ts', '@swarmkit/plugin-raft/offline'));
 });

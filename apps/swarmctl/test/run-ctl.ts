@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly columns?: number;
   /** What is typed when a secret is asked for. */
   readonly secret?: string;
+  /** What is typed when something else is asked. */
+  readonly answer?: string;
   /** Called whenever the program sleeps, with how long it has slept by then. Time goes on only here. */
   readonly asTimePasses?: (ms: number, interrupt: () => void) => void;
 }
@@ -74,6 +76,7 @@ export async function runCtl(
       unlocked.push(key);
     },
     secret: async () => options.secret ?? '',
+    ask: async () => options.answer ?? '',
   };
   const code = await run(argv, io, '1.2.3');
   return { code, ...written, sockets, unlocked, ms };

@@ -14,7 +14,14 @@ import {
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import type { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
 import { type Change, decodeChange, encodeChange } from './change.js';
-import { changed, everyMember, fromConfState, isJoint, toConfState } from './configuration.js';
+import {
+  type Configuration,
+  changed,
+  everyMember,
+  fromConfState,
+  isJoint,
+  toConfState,
+} from './configuration.js';
 import { maxOf } from './bigint.js';
 import type { Position } from './log.js';
 import { Roster } from './roster.js';
@@ -39,22 +46,29 @@ export interface NewCluster {
   readonly adopted: bigint;
 }
 
-/** Undefined where the survivor is alone already. */
-export function forceNewCluster(survivor: Survivor): NewCluster | undefined {
-  const { member, hardState, snapshot } = survivor;
+/** Who is in the group when everything in the log was applied. */
+export function wholeGroup(survivor: Survivor): {
+  readonly configuration: Configuration;
+  readonly roster: Roster;
+} {
+  const { snapshot } = survivor;
   let configuration = fromConfState(survivor.confState);
   const roster = new Roster();
   roster.restore(survivor.membership);
-  const apply = (change: Change): void => {
-    const next = changed(configuration, change);
-    if (next === undefined) return;
-    configuration = next;
-    roster.apply(change, toConfState(next));
-  };
   for (const entry of survivor.entries) {
     const change = entry.Index > snapshot.index ? decodeChange(entry) : undefined;
-    if (change !== undefined) apply(change);
+    const next = change && changed(configuration, change);
+    if (change === undefined || next === undefined) continue;
+    configuration = next;
+    roster.apply(change, toConfState(next));
   }
+  return { configuration, roster };
+}
+
+/** Undefined where the survivor is alone already. */
+export function forceNewCluster(survivor: Survivor): NewCluster | undefined {
+  const { member, hardState, snapshot } = survivor;
+  const { configuration, roster } = wholeGroup(survivor);
   const others = everyMember(configuration).filter((id) => id !== member.raftId);
   if (others.length === 0) return undefined;
   const removed = others.map((id) => roster.member(id) ?? RaftMember.create({ raftId: id }));

@@ -5,7 +5,7 @@ import { ConfState, HardState } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { type JoinResponse, RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
 import { ORIGIN } from '../core/log.js';
-import { forceNewCluster } from '../core/new-cluster.js';
+import { forceNewCluster, type Survivor } from '../core/new-cluster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
 import { bootstrap, newRaftId } from './bootstrap.js';
 import type { LoadedLog, LogDisk } from './log-disk.js';
@@ -75,18 +75,7 @@ async function join(
 
 /** Says what it does before it does it. */
 async function forced(disk: LogDisk, found: LoadedLog, log: Logger): Promise<LoadedLog> {
-  const { snapshot, member, hardState, entries } = found;
-  const parts = snapshot && splitSnapshot(snapshot.data);
-  if (snapshot !== undefined && parts === undefined)
-    throw corrupt(`the snapshot at entry ${snapshot.metadata.index} cannot be read`, disk.location);
-  const made = forceNewCluster({
-    member,
-    hardState,
-    entries,
-    snapshot: snapshot?.metadata ?? ORIGIN,
-    confState: snapshot?.metadata.confState ?? ConfState.create(),
-    membership: parts?.membership ?? ClusterSnapshot.create(),
-  });
+  const made = forceNewCluster(survivorOf(found, disk.location));
   if (made === undefined) {
     log.info('this manager is the only one already: there is nothing to force');
     return found;
@@ -99,5 +88,21 @@ async function forced(disk: LogDisk, found: LoadedLog, log: Logger): Promise<Loa
     'forcing a new cluster: this manager goes on alone, the others are removed from the group for ever, and what is in its log counts as committed',
   );
   await disk.write({ hardState: made.hardState, snapshot: undefined, entries: made.entries });
-  return { ...found, hardState: made.hardState, entries: [...entries, ...made.entries] };
+  return { ...found, hardState: made.hardState, entries: [...found.entries, ...made.entries] };
+}
+
+/** A log as it was found, in the core's words. */
+export function survivorOf(found: LoadedLog, location: string): Survivor {
+  const { snapshot, member, hardState, entries } = found;
+  const parts = snapshot && splitSnapshot(snapshot.data);
+  if (snapshot !== undefined && parts === undefined)
+    throw corrupt(`the snapshot at entry ${snapshot.metadata.index} cannot be read`, location);
+  return {
+    member,
+    hardState,
+    entries,
+    snapshot: snapshot?.metadata ?? ORIGIN,
+    confState: snapshot?.metadata.confState ?? ConfState.create(),
+    membership: parts?.membership ?? ClusterSnapshot.create(),
+  };
 }
