@@ -17,6 +17,8 @@ export interface DockerPeer {
   readonly socket: string;
   readonly netns: string;
   readonly version: string;
+  /** Of the SwarmKit in it: speaks the Control API while the engine is in a swarm. */
+  readonly controlSocket: string;
   /** Everything it has written to its log. */
   log(): string;
   /** Its containers end with it. */
@@ -102,6 +104,7 @@ export async function startDockerd(
     socket,
     netns,
     version,
+    controlSocket: path.join(dir, 'exec/swarm/control.sock'),
     log: () => readFileSync(`${dir}/dockerd.log`, 'utf8'),
     stop: halt,
     start: async () => {
