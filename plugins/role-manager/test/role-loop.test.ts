@@ -120,6 +120,33 @@ describe('the loop of roles', () => {
     await rig.stop();
   });
 
+  it('puts out at its start what is a member without a node', async () => {
+    const rig = new Rig().node('a', MANAGER, MANAGER, 1n);
+    rig.members.push({ nodeId: 'gone', raftId: 2n, address: 'x:1', reachable: false });
+    rig.start();
+    await rig.env.clock.until(() => rig.members.length === 1);
+    assert.equal(rig.members[0]?.nodeId, 'a');
+    await rig.stop();
+  });
+
+  it('puts out a member when its node is deleted', async () => {
+    const rig = new Rig().node('a', MANAGER, MANAGER, 1n).node('b', MANAGER, MANAGER, 2n).start();
+    await rig.env.clock.advance(1_000);
+    assert.equal(rig.removals, 0);
+    rig.store.updateNow({ id: 'test', writes: ['any'] }, (draft) => draft.remove('node', 'b'));
+    await rig.env.clock.until(() => rig.members.length === 1);
+    assert.equal(rig.removals, 1);
+    await rig.stop();
+  });
+
+  it('promotes without a word to the group', async () => {
+    const rig = new Rig().node('a', MANAGER, MANAGER, 1n).node('b', MANAGER, WORKER).start();
+    await rig.env.clock.until(() => rig.role('b') === MANAGER);
+    assert.equal(rig.members.length, 1);
+    assert.equal(rig.removals, 0);
+    await rig.stop();
+  });
+
   it('rests when there is nothing to do', async () => {
     const rig = new Rig().node('a', MANAGER, MANAGER, 1n).start();
     await rig.env.clock.advance(1_000);
