@@ -112,6 +112,8 @@ export interface View {
   count(kind: ObjectKind): number;
   /** What tasks take of a node. Kept as they come and go: a look-up, however many there are. */
   tally(nodeId: string): NodeTally;
+  /** The slots of a service, as of now: ask again after a write. A look-up, however many there are. */
+  slots(serviceId: string): SlotTally;
 }
 
 /** Of the tasks that hold resources of a node: placed, and not past RUNNING, whatever is desired. */
@@ -123,6 +125,26 @@ export interface NodeTally {
   /** Reserved by all of them. */
   readonly nanoCpus: bigint;
   readonly memoryBytes: bigint;
+}
+
+/**
+ * The slots of a service without reading its tasks. Quiet: one live task, wanted RUNNING, of a known spec
+ * version and not past RUNNING (`sdk/model/quiet-slot`), whatever its history.
+ */
+export interface SlotTally {
+  /** How many are quiet. */
+  readonly quiet: number;
+  /** The others that have a task which is not to be removed; 0 stands for all tasks of a global service. */
+  readonly restless: readonly bigint[];
+  /**
+   * Of the tasks of quiet slots one of each kind: one spec version and endpoint. Maybe as it was some
+   * time ago; only its specs count.
+   */
+  readonly kinds: readonly Task[];
+  /** Ids of nodes that tasks of quiet slots are on. */
+  readonly nodes: readonly string[];
+  /** The lowest number from this one on that is not that of a quiet slot. */
+  freeFrom(slot: bigint): bigint;
 }
 
 export interface Pin extends View {

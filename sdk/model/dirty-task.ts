@@ -47,6 +47,15 @@ export function dirtyCheck(service: Service): DirtyCheck {
   };
 }
 
+/**
+ * Up to date whatever its state and its node: then so is every task of the same spec version and
+ * endpoint.
+ */
+export const isCleanForGood = (service: Service, task: Task): boolean =>
+  isSameVersion(service, task) ||
+  (wireEqual(service.spec?.endpoint, task.endpoint?.spec) &&
+    compare(service.spec?.task, task.spec) === 'none');
+
 /** What two specs differ in, when it is one thing alone. */
 type Difference = 'none' | 'placement' | 'pullOptions' | 'more';
 

@@ -14,12 +14,14 @@ import type {
   ObjectKind,
   Objects,
   Pin,
+  SlotTally,
   Store,
   View,
   Writer,
 } from '../contracts/store.js';
 import { checkOwnership } from '../model/field-ownership.js';
 import { hasUniqueName, nameKey, objectKinds, objectName } from '../model/object-name.js';
+import { holdsTasks, kindOfTask, quietTask } from '../model/quiet-slot.js';
 import { hasFailed, holdsResources, isWantedActive } from '../model/task.js';
 import { timestampFromMs } from '../model/time.js';
 import { wireEqual } from '../model/wire-equal.js';
@@ -189,6 +191,31 @@ class TablesView implements View {
       activeOf: (serviceId) => active.filter((task) => task.serviceId === serviceId).length,
       nanoCpus: sum('nanoCpus'),
       memoryBytes: sum('memoryBytes'),
+    };
+  }
+
+  slots(serviceId: string): SlotTally {
+    const slots = new Map<bigint, Task[]>();
+    for (const task of this.find('task', { by: 'service', id: serviceId }))
+      slots.set(task.slot, [...(slots.get(task.slot) ?? []), task]);
+    const quiet = new Map<bigint, Task>();
+    const restless: bigint[] = [];
+    for (const [slot, tasks] of slots) {
+      const task = quietTask(tasks);
+      if (task !== undefined) quiet.set(slot, task);
+      else if (slot === 0n || holdsTasks(tasks)) restless.push(slot);
+    }
+    const live = [...quiet.values()];
+    return {
+      quiet: quiet.size,
+      restless: serviceId === '' ? [] : restless,
+      kinds: [...new Map(live.map((task) => [kindOfTask(task), task])).values()],
+      nodes: [...new Set(live.map(({ nodeId }) => nodeId))].filter((id) => id !== ''),
+      freeFrom(from) {
+        let slot = from;
+        while (quiet.has(slot)) slot += 1n;
+        return slot;
+      },
     };
   }
 }

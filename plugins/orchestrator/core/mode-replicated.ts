@@ -21,10 +21,13 @@ export const replicated = (replicas: number): Mode => ({
       if (standing.length === 0) dead.push(slot);
       else filled.push({ slot, standing });
     }
-    const ranked = filled.length > replicas ? bestFirst(filled) : filled;
-    for (const { slot } of ranked.slice(replicas)) if (!table.isSpent) table.retire(slot);
-    const kept = ranked.slice(0, replicas).map(({ slot }) => slot);
-    const made = fill(table, kept, replicas - kept.length);
+    const room = replicas - table.hidden;
+    // Which ones are too many depends on all of them.
+    if (filled.length > room && table.lacksSlots()) return [];
+    const ranked = filled.length > room ? bestFirst(filled) : filled;
+    for (const { slot } of ranked.slice(room)) if (!table.isSpent) table.retire(slot);
+    const kept = ranked.slice(0, room).map(({ slot }) => slot);
+    const made = fill(table, kept, room - kept.length);
     const reused = new Set(made);
     for (const slot of dead) if (!reused.has(slot) && !table.isSpent) table.retire(slot);
     return [...kept, ...made];
@@ -36,7 +39,11 @@ function fill(table: SlotTable, kept: readonly Slot[], missing: number): readonl
   const made: Slot[] = [];
   if (missing <= 0) return made;
   const taken = new Set(kept.map((slot) => slot.name.slot));
-  for (let number = 1n; made.length < missing && !table.isSpent; number += 1n) {
+  for (
+    let number = table.nextFree(1n);
+    made.length < missing && !table.isSpent;
+    number = table.nextFree(number + 1n)
+  ) {
     if (taken.has(number)) continue;
     const name = { serviceId: table.service.id, slot: number, nodeId: '' };
     made.push(table.create(name, TaskState.RUNNING));

@@ -1,4 +1,5 @@
 /** All that one service needs, in one pass: which spec, what ended, which slots, who may start. */
+import { isCleanForGood } from '@swarmkit/sdk/model/dirty-task';
 import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { Mode } from './mode.js';
@@ -9,6 +10,7 @@ import { replicatedJob } from './mode-replicated-job.js';
 import { letGo, restart } from './restart.js';
 import { SlotTable } from './slot-table.js';
 import { update } from './update.js';
+import { isUpdating } from './update-machine.js';
 import { stopForFailures } from './update-failure.js';
 import type { World } from './world.js';
 
@@ -29,11 +31,32 @@ function modeOf({ spec }: Service): Mode | undefined {
   }
 }
 
-/** At most `share` changes, and what belongs to the last one. False where something is left to do. */
+/**
+ * About `share` changes, and what belongs to the last one. False where something is left to do.
+ * Most runs find a service calm and read what moves in it; the whole of it is read where that matters.
+ */
 export function reconcileService(world: World, service: Service, share: number): boolean {
-  let table = new SlotTable(world, service, share);
+  if (!isCalm(world, service)) return reconcileWhole(world, service, share);
+  const table = new SlotTable(world, service, share, 'restless');
+  const finished = takeSteps(table);
+  if (!table.isShort) return finished;
+  return table.room > 0 && reconcileWhole(world, service, table.room);
+}
+
+/** No update is under way or due, as far as its quiet slots can tell. */
+function isCalm(world: World, service: Service): boolean {
+  if (service.spec?.mode?.$case !== 'replicated' || isUpdating(service)) return false;
+  return world.draft.slots(service.id).kinds.every((task) => isCleanForGood(service, task));
+}
+
+function reconcileWhole(world: World, service: Service, share: number): boolean {
+  let table = new SlotTable(world, service, share, 'whole');
   // At most twice: a rollback, and a rollback that fails as well.
-  while (stopForFailures(table)) table = new SlotTable(world, table.service, share);
+  while (stopForFailures(table)) table = new SlotTable(world, table.service, share, 'whole');
+  return takeSteps(table);
+}
+
+function takeSteps(table: SlotTable): boolean {
   // Not before: a rollback brings another spec.
   const mode = modeOf(table.service);
   if (mode === undefined) return true;
@@ -41,8 +64,9 @@ export function reconcileService(world: World, service: Service, share: number):
   // Each step counts on the one before it having come to its end.
   if (table.isSpent) return false;
   const slots = mode.shape(table);
-  if (table.isSpent) return false;
+  if (table.isSpent || table.isShort) return false;
   update(table, slots);
+  if (table.isShort) return false;
   letGo(table);
   return !table.isSpent;
 }

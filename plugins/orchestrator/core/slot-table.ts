@@ -14,6 +14,7 @@ import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Node, RestartBackoff, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { mayRestart } from './restart-policy.js';
+import { isUsable } from './node-fitness.js';
 import { byAge, type Slot, type SlotName } from './slot.js';
 import { type Event, isRollback, next } from './update-machine.js';
 import type { SlotProgress } from './update-progress.js';
@@ -23,9 +24,19 @@ interface OpenSlot extends Slot {
   readonly tasks: Task[];
 }
 
+/** One change costs about as much as reading so many slots. */
+const SLOTS_FOR_A_CHANGE = 200;
+
+/** whole: every slot. restless: those that may need something, and quiet ones on nodes that went. */
+type Reach = 'whole' | 'restless';
+
 export class SlotTable {
   /** RUNNING for services, COMPLETE for jobs: where a task is let go to, and up to where it is live. */
   readonly goal: TaskState;
+  /** Quiet slots that were not read: nothing is to be done with any of them for itself. */
+  readonly hidden: number;
+  private short = false;
+  private readonly share: number;
   private current: Service;
   private changes = 0;
   private progress = new Map<readonly Task[], SlotProgress>();
@@ -36,14 +47,32 @@ export class SlotTable {
   constructor(
     readonly world: World,
     service: Service,
-    private readonly share: number,
+    share: number,
+    reach: Reach,
   ) {
     this.current = service;
     this.goal = isJob(service) ? TaskState.COMPLETE : TaskState.RUNNING;
     this.check = dirtyCheck(service);
-    for (const task of world.draft.find('task', { by: 'service', id: service.id }))
-      if (task.desiredState < TaskState.REMOVE) this.openAt(slotOf(service, task)).tasks.push(task);
+    this.hidden = reach === 'whole' ? this.readAll() : this.readRestless();
+    // Whoever had to read so many may change a few more: else many slots would be read once too often.
+    this.share = Math.max(share, Math.floor(this.open.size / SLOTS_FOR_A_CHANGE));
     for (const slot of this.open.values()) if (slot.tasks.length > 1) slot.tasks.sort(byAge);
+  }
+
+  /** What is left of its share. */
+  get room(): number {
+    return this.share - this.changes;
+  }
+
+  /** Something is to be done for which the hidden slots must be known. Nothing more is done with this table. */
+  get isShort(): boolean {
+    return this.short;
+  }
+
+  /** True where a step may not go on without the hidden slots. */
+  lacksSlots(): boolean {
+    this.short = this.hidden > 0;
+    return this.short;
   }
 
   /** This service has cost its share of the run: whoever walks over its tasks stops here. */
@@ -156,6 +185,38 @@ export class SlotTable {
     const change = next(this.current, event, this.world.now);
     this.current = this.world.draft.update('service', { ...this.current, ...change });
     this.progress = new Map();
+  }
+
+  /** The lowest number from this one on that no quiet slot has. */
+  nextFree(from: bigint): bigint {
+    return this.world.draft.slots(this.service.id).freeFrom(from);
+  }
+
+  private readAll(): number {
+    this.take(this.world.draft.find('task', { by: 'service', id: this.service.id }));
+    return 0;
+  }
+
+  private readRestless(): number {
+    const { draft } = this.world;
+    const serviceId = this.service.id;
+    const { quiet, restless, nodes } = draft.slots(serviceId);
+    const read = (slot: bigint): void =>
+      this.take(draft.find('task', { by: 'slot', serviceId, slot }));
+    restless.forEach(read);
+    const before = this.open.size;
+    for (const id of nodes) {
+      if (isUsable(this.world.node(id))) continue;
+      for (const task of draft.find('task', { by: 'node', id }))
+        if (task.serviceId === serviceId && !this.open.has(task.slot)) read(task.slot);
+    }
+    return quiet - (this.open.size - before);
+  }
+
+  private take(tasks: readonly Task[]): void {
+    for (const task of tasks)
+      if (task.desiredState < TaskState.REMOVE)
+        this.openAt(slotOf(this.service, task)).tasks.push(task);
   }
 
   private openAt(name: SlotName): OpenSlot {

@@ -25,6 +25,7 @@ export function update(table: SlotTable, slots: readonly Slot[]): void {
   const progress = () => slots.map((slot) => progressOf(table, slot));
   if (!isUpdating(table.service)) {
     if (!progress().some((each) => each.outdated)) return;
+    if (table.lacksSlots()) return;
     table.moveUpdate({ type: 'outdated' });
   }
   if (isBlocked(table, policy, progress())) return;

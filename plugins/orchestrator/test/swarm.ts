@@ -5,13 +5,15 @@
  * So every test is also a test of precise dirty sets, of determinism and of idempotence.
  */
 import assert from 'node:assert/strict';
-import type { Writer } from '@swarmkit/sdk/contracts/store';
+import type { Reconciler } from '@swarmkit/sdk/contracts/reconciler';
+import type { Change, Draft, Writer } from '@swarmkit/sdk/contracts/store';
 import { observedState, willNeverRun } from '@swarmkit/sdk/model/task';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import {
   aNode,
   aService,
+  aTask,
   describeTask,
   fixtureTime,
   type Partially,
@@ -137,8 +139,14 @@ export class Swarm {
     const twin = this.store.fork();
     const ids = this.made;
     const expected = runStage(twin, this.orchestrator, { now: this.now, id: this.idsFrom(ids) });
+    const whole = runStage(this.store.fork(), readingAll(this.orchestrator), { now: this.now });
     const result = this.runner.run({ now: this.now, id: this.idsFrom(ids) });
     assert.deepEqual(result.changes, expected.changes, 'looking at everything plans otherwise');
+    assert.deepEqual(
+      canonical(result.changes),
+      canonical(whole.changes),
+      'reading all slots plans otherwise',
+    );
     const again = runStage(this.store.fork(), this.orchestrator, { now: this.now });
     assert.deepEqual(
       again.changes.map(({ kind, id, action }) => `${action} ${kind} ${id}`),
@@ -302,6 +310,34 @@ export class Swarm {
   private isUp(id: string): boolean {
     return this.store.view().get('node', id)?.status?.state === NodeStatus_State.READY;
   }
+}
+
+/** The same stage with no slot that counts as quiet. */
+const readingAll = (stage: Reconciler): Reconciler => ({
+  ...stage,
+  writer: stage.writer,
+  order: stage.order,
+  reconcile: (input) =>
+    stage.reconcile({ ...input, id: () => input.id(), draft: blind(input.draft) }),
+});
+
+/** A draft that takes every service for one with something out of date. */
+function blind(draft: Draft): Draft {
+  const kinds = [aTask({ specVersion: undefined, spec: { forceUpdate: 999n } })];
+  return Object.assign(Object.create(draft) as Draft, {
+    slots: (serviceId: string) => ({ ...draft.slots(serviceId), kinds }),
+  });
+}
+
+/** Changes in an order of their own, whatever ids were drawn. */
+function canonical(changes: readonly Change[]): readonly string[] {
+  const bigints = (_key: string, value: unknown): unknown =>
+    typeof value === 'bigint' ? String(value) : value;
+  const made = changes.filter(({ action }) => action === 'create').map(({ id }) => id);
+  return changes
+    .map((change) => JSON.stringify({ ...change, old: undefined }, bigints))
+    .map((text) => made.reduce((seen, id) => seen.replaceAll(id, 'new'), text))
+    .sort();
 }
 
 const isJobMode = (spec: Partially<ServiceSpec>): boolean =>

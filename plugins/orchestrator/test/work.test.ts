@@ -4,6 +4,7 @@ import type { Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { dirtyOf, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { orchestrate } from '../core/orchestrate.js';
 import { Orchestrator } from '../shell/orchestrator.js';
 import { anyone, replicas, Swarm } from './swarm.js';
@@ -19,6 +20,7 @@ function tasksRead(swarm: Swarm, act: () => void): number {
   swarm.store.updateNow(anyone, (draft) => {
     const counting: Draft = Object.assign(Object.create(draft) as Draft, {
       get: (kind: ObjectKind, id: string) => draft.get(kind, id),
+      slots: (serviceId: string) => draft.slots(serviceId),
       find: (kind: ObjectKind, by: Parameters<Draft['find']>[1]) => {
         const found = draft.find(kind, by);
         if (kind === 'task') read += found.length;
@@ -47,10 +49,10 @@ function crowded(): Swarm {
   return swarm;
 }
 
-test('a failed task costs a look at its service', () => {
+test('a failed task costs a look at its slot', () => {
   const swarm = crowded();
   const read = tasksRead(swarm, () => swarm.fail(swarm.inSlot('service7', 1)));
-  assert.equal(read, TASKS);
+  assert.equal(read, 1);
 });
 
 test('a node that changes without consequence costs a look at its tasks', () => {
@@ -77,7 +79,7 @@ test('time alone costs a look at what waits', () => {
   swarm.now += 5000;
   assert.equal(
     tasksRead(swarm, () => undefined),
-    1 + TASKS + 1,
+    1 + 2,
   );
 });
 
@@ -106,4 +108,63 @@ test('a run makes so many changes and no more, the same for each service, and th
   ]);
   store.updateNow(anyone, (draft) => draft.remove('service', 'big'));
   assert.deepEqual(bitByBit(store, 60).slice(0, 2), [{ big: 20 }, { big: 50 }]);
+});
+
+/** A service that has so many slots, each with so much history. */
+function aged(slots: number, history: number): Swarm {
+  const swarm = new Swarm('a', 'b');
+  const service = swarm.addService('web', replicas(slots));
+  const inSlot = (slot: number, more: Parameters<typeof aTaskOf>[1]) =>
+    aTaskOf(service, { slot: BigInt(slot + 1), nodeId: slot % 2 === 0 ? 'a' : 'b', ...more });
+  const over = { desiredState: TaskState.SHUTDOWN, status: { state: TaskState.SHUTDOWN } };
+  swarm.store.seed({
+    task: Array.from({ length: slots }, (_, slot) => [
+      ...Array.from({ length: history }, () => inSlot(slot, over)),
+      inSlot(slot, {}),
+    ]).flat(),
+  });
+  swarm.run();
+  return swarm;
+}
+
+const scaleTo = (count: number) => (swarm: Swarm) =>
+  swarm.updateService('web', (spec) => ({ ...spec, ...replicas(count) }) as typeof spec);
+
+test('what is read for a change grows neither with the slots of the service nor with their history', () => {
+  for (const [what, act, expected] of [
+    ['one more replica', scaleTo(21), () => 0],
+    ['a status', (swarm) => swarm.observe(swarm.inSlot('web', 3).id, TaskState.RUNNING), () => 0],
+    ['a failure', (swarm) => swarm.fail(swarm.inSlot('web', 3)), (history) => 1 + history],
+  ] as readonly (readonly [string, (swarm: Swarm) => unknown, (history: number) => number])[])
+    for (const history of [0, 4]) {
+      const swarm = aged(20, history);
+      assert.equal(
+        tasksRead(swarm, () => void act(swarm)),
+        expected(history),
+        `${what}, ${history} old tasks a slot`,
+      );
+    }
+});
+
+test('numbers in use are left out, however they lie, when more slots are filled', () => {
+  const swarm = aged(4, 0);
+  swarm.fail(swarm.inSlot('web', 2));
+  scaleTo(7)(swarm);
+  swarm.run();
+  assert.deepEqual(swarm.slots('web'), [1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('a slot out of date among others that are not: all of them are read, since an update begins', () => {
+  const swarm = new Swarm('a');
+  const service = swarm.addService('web', replicas(3));
+  const old = { specVersion: { index: 0n }, spec: { forceUpdate: 7n } };
+  const waiting = { ...old, desiredState: TaskState.READY, status: { state: TaskState.READY } };
+  swarm.store.seed({
+    task: [1n, 2n, 3n].map((slot) =>
+      aTaskOf(service, { slot, nodeId: 'a', ...(slot === 3n ? waiting : {}) }),
+    ),
+  });
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'UPDATING');
+  assert.deepEqual(swarm.slots('web'), [1, 2, 3]);
 });

@@ -10,6 +10,7 @@ import type {
   NodeTally,
   ObjectKind,
   Objects,
+  SlotTally,
   Writer,
 } from '@swarmkit/sdk/contracts/store';
 import { checkOwnership, touchedFields } from '@swarmkit/sdk/model/field-ownership';
@@ -19,6 +20,7 @@ import type { Meta } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { find } from './find.js';
 import { changeOf, foldForEntry, netChanges, type Operation } from './journal.js';
 import { whyNotPut, whyNotRemove } from './rules.js';
+import { ServiceSlots } from './slot-tally.js';
 import { type State, StateEditor } from './state.js';
 import { storeErrors } from './store-errors.js';
 import { Tally } from './tally.js';
@@ -93,6 +95,10 @@ export class StateDraft implements Draft {
 
   tally(nodeId: string): NodeTally {
     return this.open().editor.present.task.tallies.get(nodeId) ?? Tally.none;
+  }
+
+  slots(serviceId: string): SlotTally {
+    return this.open().editor.present.task.slots.get(serviceId) ?? ServiceSlots.none;
   }
 
   create<K extends ObjectKind>(kind: K, object: Objects[K]): Objects[K] {

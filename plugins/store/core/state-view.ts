@@ -1,6 +1,15 @@
-import type { By, NodeTally, ObjectKind, Objects, Pin, View } from '@swarmkit/sdk/contracts/store';
+import type {
+  By,
+  NodeTally,
+  ObjectKind,
+  Objects,
+  Pin,
+  SlotTally,
+  View,
+} from '@swarmkit/sdk/contracts/store';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import { find } from './find.js';
+import { ServiceSlots } from './slot-tally.js';
 import type { State } from './state.js';
 import { Tally } from './tally.js';
 
@@ -29,6 +38,10 @@ export class StateView implements View {
 
   tally(nodeId: string): NodeTally {
     return this.stateNow().task.tallies.get(nodeId) ?? Tally.none;
+  }
+
+  slots(serviceId: string): SlotTally {
+    return this.stateNow().task.slots.get(serviceId) ?? ServiceSlots.none;
   }
 }
 

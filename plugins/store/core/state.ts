@@ -5,7 +5,14 @@
 import type { ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { objectKinds } from '@swarmkit/sdk/model/object-name';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { type Index, indexes } from './indexes.js';
+import { type Index, indexes, keyOf, positionOf } from './indexes.js';
+import {
+  movesSlot,
+  type ServiceSlots,
+  type Standing,
+  slotMoved,
+  standingOf,
+} from './slot-tally.js';
 import { type Tally, tallied } from './tally.js';
 import { Edit, Trie } from './trie.js';
 
@@ -21,6 +28,8 @@ export interface Table<T = AnyObject> {
   readonly indexes: readonly Trie<Members>[];
   /** By node; only of tasks. */
   readonly tallies: Trie<Tally>;
+  /** By service; only of tasks. */
+  readonly slots: Trie<ServiceSlots>;
 }
 
 export type State = { readonly [K in ObjectKind]: Table<Objects[K]> };
@@ -29,6 +38,7 @@ const emptyTable = (kind: ObjectKind): Table<never> => ({
   objects: Trie.empty(),
   indexes: indexes[kind].map(() => Trie.empty<Members>()),
   tallies: Trie.empty(),
+  slots: Trie.empty(),
 });
 
 export const emptyState: State = Object.fromEntries(
@@ -83,6 +93,8 @@ export class StateEditor {
     after: AnyObject | undefined,
   ): void {
     const table = this.own(kind);
+    const places = kind === 'task' ? movedSlots(before as Task, after as Task) : noPlaces;
+    const were = places.map((place) => standingIn(table, place));
     table.objects =
       after === undefined
         ? table.objects.delete(id, this.edit)
@@ -110,14 +122,18 @@ export class StateEditor {
       for (const key of keyList(now)) trie = withMember(trie, key, id, member, this.edit);
       table.indexes[at] = trie;
     });
+    places.forEach(({ serviceId, slot }, i) => {
+      const is = standingIn(table, { serviceId, slot });
+      table.slots = slotMoved(table.slots, serviceId, slot, were[i], is, this.edit);
+    });
   }
 
   /** A table that this editor may write on. */
   private own(kind: ObjectKind): OwnTable {
     if (!this.edited.has(kind)) {
       this.edited.add(kind);
-      const { objects, indexes: tries, tallies } = this.tables[kind];
-      this.tables[kind] = { objects, indexes: [...tries], tallies };
+      const { objects, indexes: tries, tallies, slots } = this.tables[kind];
+      this.tables[kind] = { objects, indexes: [...tries], tallies, slots };
     }
     return this.tables[kind] as OwnTable;
   }
@@ -126,7 +142,39 @@ export class StateEditor {
 interface OwnTable {
   objects: Trie<AnyObject>;
   tallies: Trie<Tally>;
+  slots: Trie<ServiceSlots>;
   readonly indexes: Trie<Members>[];
+}
+
+interface Place {
+  readonly serviceId: string;
+  readonly slot: bigint;
+}
+
+const noPlaces: readonly Place[] = [];
+
+/** The slots that the change of a task may move, of services. */
+function movedSlots(before: Task | undefined, after: Task | undefined): readonly Place[] {
+  if (!movesSlot(before, after)) return noPlaces;
+  const places: Place[] = [];
+  if (before !== undefined && before.serviceId !== '') places.push(before);
+  if (
+    after !== undefined &&
+    after.serviceId !== '' &&
+    (after.serviceId !== before?.serviceId || after.slot !== before.slot)
+  )
+    places.push(after);
+  return places;
+}
+
+const slotIndex = positionOf('task', 'slot');
+
+function standingIn(table: OwnTable, { serviceId, slot }: Place): Standing {
+  const members = table.indexes[slotIndex]?.get(keyOf({ by: 'slot', serviceId, slot }) as string);
+  if (members === undefined) return undefined;
+  // All tasks of a global service: that there are some is enough.
+  if (slot === 0n) return 'restless';
+  return standingOf((members instanceof Trie ? [...members.values()] : [members]) as Task[]);
 }
 
 const noKeys: readonly string[] = [];

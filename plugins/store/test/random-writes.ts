@@ -99,6 +99,8 @@ export function contents(kind: ObjectKind, id: string, seed: number): Objects[Ob
         slot: BigInt(seed % 3),
         annotations: { name: seed % 4 === 0 ? name : '' },
         serviceAnnotations: { name },
+        specVersion: seed % 4 === 1 ? undefined : { index: BigInt((seed >> 3) % 2) },
+        endpoint: seed % 3 === 0 ? { spec: { mode: seed % 2 } } : undefined,
         desiredState: pick(states, seed >> 1),
         status: { state: pick(states, seed >> 2) },
         networks: seed % 7 === 0 ? [{ network: { id: other } }] : [],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Change, Pin, View } from '@swarmkit/sdk/contracts/store';
 import { objectKinds } from '@swarmkit/sdk/model/object-name';
+import { kindOfTask } from '@swarmkit/sdk/model/quiet-slot';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import fc from 'fast-check';
@@ -117,6 +118,19 @@ function assertSameView(real: View, fake: View): void {
   for (const kind of objectKinds) assert.equal(real.count(kind), fake.count(kind));
   for (const nodeId of ids)
     assert.deepEqual(tallyOf(real, nodeId), tallyOf(fake, nodeId), `tally of ${nodeId}`);
+  for (const id of ids) assert.deepEqual(slotsOf(real, id), slotsOf(fake, id), `slots of ${id}`);
+}
+
+function slotsOf(view: View, serviceId: string): unknown {
+  const { quiet, restless, kinds, nodes } = view.slots(serviceId);
+  const free = [1n, 2n, 3n].map((slot) => view.slots(serviceId).freeFrom(slot));
+  return {
+    quiet,
+    free,
+    restless: [...restless].sort(),
+    kinds: kinds.map(kindOfTask).sort(),
+    nodes: [...nodes].sort(),
+  };
 }
 
 function tallyOf(view: View, nodeId: string): unknown {
