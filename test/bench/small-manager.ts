@@ -38,6 +38,8 @@ export interface SmallManager {
   readonly store: Store;
   /** Synchronous part of each turn so far, ms. */
   readonly turnsMs: readonly number[];
+  /** As this node, which is one of the cluster's workers. */
+  connect(nodeId: string): RpcConnection;
 }
 
 export async function startManager(cleanup: Cleanup, agents: number): Promise<SmallManager> {
@@ -107,7 +109,9 @@ export async function startManager(cleanup: Cleanup, agents: number): Promise<Sm
   const stop = new AbortController();
   cleanup.add('agents', () => Promise.resolve(stop.abort()));
   for (const id of ids) void agent(network, id, stop.signal);
-  return { store: cluster, turnsMs };
+  const connect = (nodeId: string): RpcConnection =>
+    network.client({ nodeId, role: 'worker' }).connect('manager:4242');
+  return { store: cluster, turnsMs, connect };
 }
 
 /** Comes back whenever its session ends, until the bench is over. */

@@ -142,8 +142,6 @@ export class MessageMaker {
       case ScalarType.SFIXED32:
         return Buffer.concat([tag(no, 5), Buffer.alloc(4, this.below(256))]);
       default: {
-        // A million replicas are a wish that is granted, and takes its time: not what is asked for here.
-        if (COUNTS.has(name)) return number(no, BigInt(this.below(8)));
         const versions = this.versions();
         const known = name === 'index' && versions.length > 0 && this.chance(0.8);
         return number(no, known ? this.pick(versions) : this.pick(NUMBERS));
@@ -195,8 +193,6 @@ export class MessageMaker {
     return field.message !== undefined && depth >= MAX_DEPTH;
   }
 }
-
-const COUNTS: ReadonlySet<string> = new Set(['replicas', 'max_concurrent', 'total_completions']);
 
 const NUMBERS: readonly bigint[] = [
   0n,

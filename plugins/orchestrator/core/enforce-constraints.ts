@@ -19,7 +19,10 @@ import { NodeStock } from './node-stock.js';
 import { byAge } from './slot.js';
 import { isPausedUpdate, isUpdating } from './update-machine.js';
 
-/** About `limit` tasks, all of a node at once; nodes it does not come to are for the next run. */
+/** One rejection costs about as much as reading so many tasks. */
+const READS_FOR_A_CHANGE = 20;
+
+/** About `limit` rejections, all of a node at once; nodes it does not come to are for the next run. */
 export function enforceConstraints(
   { draft, now, dirty }: TurnInput,
   limit: number,
@@ -36,7 +39,9 @@ export function enforceConstraints(
       left.push({ kind: 'node', id });
       continue;
     }
-    for (const task of misplaced(draft, node)) {
+    const tasks = draft.find('task', { by: 'node', id });
+    room -= tasks.length / READS_FOR_A_CHANGE;
+    for (const task of misplaced(draft, node, tasks)) {
       room -= 1;
       const status = changedStatus(task, now, {
         state: TaskState.REJECTED,
@@ -52,10 +57,9 @@ export function enforceConstraints(
 }
 
 /** The oldest tasks keep their place; what does not fit any more is the youngest. */
-function misplaced(view: View, node: Node): readonly Task[] {
+function misplaced(view: View, node: Node, tasks: readonly Task[]): readonly Task[] {
   const stock = new NodeStock(node);
-  return view
-    .find('task', { by: 'node', id: node.id })
+  return tasks
     .filter(isPlaced)
     .sort(byAge)
     .filter((task) => !isAllowed(view, node, task) || !stock.take(task));

@@ -86,6 +86,7 @@ export function dissolve(world: World, serviceId: string, share: number): boolea
   const wanted = world.draft
     .find('task', { by: 'service', id: serviceId })
     .filter((task) => task.desiredState < TaskState.REMOVE);
+  world.slotsRead += wanted.length;
   for (const task of wanted.slice(0, share))
     world.draft.update('task', { ...task, desiredState: TaskState.REMOVE });
   return wanted.length <= share;

@@ -54,6 +54,7 @@ export class SlotTable {
     this.goal = isJob(service) ? TaskState.COMPLETE : TaskState.RUNNING;
     this.check = dirtyCheck(service);
     this.hidden = reach === 'whole' ? this.readAll() : this.readRestless();
+    world.slotsRead += this.open.size;
     // Whoever had to read so many may change a few more: else many slots would be read once too often.
     this.share = Math.max(share, Math.floor(this.open.size / SLOTS_FOR_A_CHANGE));
     for (const slot of this.open.values()) if (slot.tasks.length > 1) slot.tasks.sort(byAge);

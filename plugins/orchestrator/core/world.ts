@@ -12,6 +12,8 @@ export class World {
   readonly now: number;
   /** For new tasks. */
   readonly id: () => string;
+  /** Slots looked at so far, of all services. */
+  slotsRead = 0;
   private earliest: number | undefined;
   private allNodes: readonly Node[] | undefined;
   private defaultCluster: readonly Cluster[] | undefined;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
-import { dirtyOf, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
+import { dirtyOf, runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { orchestrate } from '../core/orchestrate.js';
 import { Orchestrator } from '../shell/orchestrator.js';
@@ -167,4 +167,25 @@ test('a slot out of date among others that are not: all of them are read, since 
   swarm.run();
   assert.equal(swarm.updateState('web'), 'UPDATING');
   assert.deepEqual(swarm.slots('web'), [1, 2, 3]);
+});
+
+test('a run reads so many slots and no more, and nobody is always last', () => {
+  const store = new FakeStore();
+  const value = { maxConcurrent: 60n, totalCompletions: 60n };
+  const job = (id: string) => aService({ id, spec: { mode: { $case: 'replicatedJob', value } } });
+  store.seed({ service: ['a', 'b', 'c'].map(job) });
+  while (runStage(store, new Orchestrator(1000)).changes.length > 0);
+  const left = ['a', 'b', 'c'].map((first) => {
+    store.index = BigInt(parseInt(first, 36));
+    return runStage(store, new Orchestrator(1)).unfinished.map(({ id }) => id);
+  });
+  assert.deepEqual(left, [
+    ['b', 'c'],
+    ['c', 'a'],
+    ['a', 'b'],
+  ]);
+  const slow = new StageRunner(store, new Orchestrator(1));
+  let runs = 1;
+  while (slow.run().unfinished.length > 0) runs += 1;
+  assert.equal(runs, 3);
 });

@@ -28,19 +28,36 @@ export function reap({ draft, dirty }: TurnInput, limit: number): TurnResult {
     else unfinished.push({ kind: 'task', id: task.id });
     room -= 1;
   }
-  for (const [service, slots] of slotsToCheck(draft, dirty)) {
-    const kept = historyLimit(service, draft);
-    if (kept === undefined) continue;
+  const trimAll = (service: Service, slots: Iterable<readonly Task[]>, kept: number): void => {
     for (const tasks of slots) {
       if (room <= 0) {
         unfinished.push({ kind: 'service', id: service.id });
-        break;
+        return;
       }
       room -= trim(draft, tasks, kept);
     }
+  };
+  const whole = wholeServices(draft, dirty);
+  for (const service of whole) {
+    const kept = historyLimit(service, draft);
+    if (kept === undefined) continue;
+    if (room <= 0) {
+      unfinished.push({ kind: 'service', id: service.id });
+      continue;
+    }
+    const tasks = draft.find('task', { by: 'service', id: service.id });
+    trimAll(service, groupBySlot(service, tasks), kept);
+    room -= tasks.length / READS_FOR_A_CHANGE;
+  }
+  for (const [service, slots] of touchedSlots(draft, dirty, new Set(whole))) {
+    const kept = historyLimit(service, draft);
+    if (kept !== undefined) trimAll(service, slots, kept);
   }
   return { unfinished };
 }
+
+/** One removal costs about as much as reading so many tasks. */
+const READS_FOR_A_CHANGE = 20;
 
 /** No service needs it as history: it is wanted gone and is, or has no service and will never report again. */
 function isDone(task: Task): boolean {
@@ -61,27 +78,29 @@ function tasksToCheck(view: View, dirty: Dirty): readonly Task[] {
   return present(view, dirty);
 }
 
-/** The slots that may hold more than their service's history, by service. */
-function slotsToCheck(view: View, dirty: Dirty): Map<Service, Iterable<readonly Task[]>> {
-  const slots = new Map<Service, Iterable<readonly Task[]>>();
-  const whole =
-    dirty.everything || dirty.ids('cluster').size > 0
-      ? view.find('service', { by: 'all' })
-      : [...dirty.ids('service')].flatMap((id) => view.get('service', id) ?? []);
-  for (const service of whole)
-    slots.set(service, groupBySlot(service, view.find('task', { by: 'service', id: service.id })));
-  if (dirty.everything) return slots;
+/** Those of which every slot may hold more than its history. */
+function wholeServices(view: View, dirty: Dirty): readonly Service[] {
+  return dirty.everything || dirty.ids('cluster').size > 0
+    ? view.find('service', { by: 'all' })
+    : [...dirty.ids('service')].flatMap((id) => view.get('service', id) ?? []);
+}
+
+/** The slots of the tasks that changed, by service; not of services that are looked at as a whole. */
+function touchedSlots(
+  view: View,
+  dirty: Dirty,
+  whole: ReadonlySet<Service>,
+): readonly (readonly [Service, Iterable<readonly Task[]>])[] {
   const touched = new Map<Service, Map<string, readonly Task[]>>();
   for (const task of present(view, dirty)) {
     const service = view.get('service', task.serviceId);
-    if (service === undefined || slots.has(service)) continue;
+    if (service === undefined || whole.has(service)) continue;
     const own = touched.get(service) ?? new Map<string, readonly Task[]>();
     touched.set(service, own);
     const key = slotKey(slotOf(service, task));
     if (!own.has(key)) own.set(key, tasksOfSlot(view, service, task));
   }
-  for (const [service, own] of touched) slots.set(service, own.values());
-  return slots;
+  return [...touched].map(([service, own]) => [service, own.values()]);
 }
 
 /**
