@@ -8,6 +8,7 @@ import {
   ListServicesRequest,
   ListTasksRequest,
   RemoveServiceRequest,
+  UpdateClusterRequest,
   UpdateNodeRequest,
   UpdateServiceRequest,
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
@@ -48,6 +49,21 @@ export class Swarm {
   async cluster(): Promise<Cluster> {
     return defined(
       (await this.control.listClusters(ListClustersRequest.create(), brief)).clusters[0],
+    );
+  }
+
+  /** Asks for a new root certificate. */
+  async rotateRoot(): Promise<void> {
+    const cluster = await this.cluster();
+    const spec = defined(cluster.spec);
+    const caConfig = defined(spec.caConfig);
+    await this.control.updateCluster(
+      UpdateClusterRequest.create({
+        clusterId: cluster.id,
+        clusterVersion: cluster.meta?.version,
+        spec: { ...spec, caConfig: { ...caConfig, forceRotate: caConfig.forceRotate + 1n } },
+      }),
+      brief,
     );
   }
 

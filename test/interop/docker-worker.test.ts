@@ -232,6 +232,25 @@ describe('dockerd as our worker', { skip: dockerdMissing() ?? false }, () => {
     await swarm.running(web.id, 3);
   });
 
+  it('is renewed and moves to a new root, and restarts nothing', async () => {
+    const before = await containers();
+    const old = defined((await swarm.cluster()).rootCa).caCert;
+    await swarm.rotateRoot();
+    await until(
+      'the new root is in force',
+      async () => {
+        const { rootCa } = await swarm.cluster();
+        return rootCa?.rootRotation === undefined && !rootCa?.caCert.equals(old);
+      },
+      90_000,
+    );
+    await swarm.node('worker', READY);
+    await swarm.change(web.id, (spec) => withReplicas(spec, 4));
+    await swarm.running(web.id, 4);
+    const after = await containers();
+    for (const [id, pid] of before) assert.equal(after.get(id), pid, 'not touched');
+  });
+
   it('is removed by force, and told so', async () => {
     const node = await swarm.node('worker', READY);
     await assert.rejects(

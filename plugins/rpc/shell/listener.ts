@@ -72,6 +72,14 @@ export async function listenOnPort(
       socket.destroy();
       return;
     }
+    // Docker's nodes name no protocol any more once they have renewed their certificate, and speak HTTP/2.
+    if (socket.alpnProtocol !== 'h2' && peer.role === 'none') {
+      door.refused('no-h2', { peer: key });
+      socket.destroy();
+      return;
+    }
+    // Node's HTTP/2 serves what says that it is HTTP/2.
+    socket.alpnProtocol = 'h2';
     peers.set(key, peer);
     socket.once('close', () => {
       if (peers.get(key) === peer) peers.delete(key);
@@ -127,12 +135,7 @@ function tlsServer(options: Options, door?: Doorkeeper): TlsServer {
     socket.on('error', (error) => {
       if (/HTTP2/.test(codeOf(error) ?? '')) door?.refused('bad-http2', { peer, err: error });
     });
-    if (socket.alpnProtocol === 'h2') {
-      options.accept(socket);
-      return;
-    }
-    door?.refused('no-h2', { peer });
-    socket.destroy();
+    options.accept(socket);
   });
   server.on('tlsClientError', (error, socket) => {
     const peer = keyOf(socket);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { test } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { Identity } from '@swarmkit/sdk/contracts/identity';
@@ -137,6 +138,24 @@ test('old TLS and other protocols are refused', async (t) => {
   const old = await handshake(running, { maxVersion: 'TLSv1.2' });
   assert.equal(old.alpnProtocol, 'h2');
   old.destroy();
+});
+
+test("a node that names no protocol is served, as Docker's are after a renewal", async (t) => {
+  const running = await startServer(t, { remote: true });
+  const { certificatePem: cert, keyPem: key } = running.identity;
+  const socket = await handshake(running, { ALPNProtocols: [], cert, key });
+  assert.equal(socket.alpnProtocol, false);
+  const session = connectHttp2('https://swarm-manager', { createConnection: () => socket });
+  t.after(() => session.destroy());
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': HealthService.check.path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.end(Buffer.alloc(5));
+  const [headers] = await once(stream, 'response');
+  assert.equal(headers[':status'], 200);
 });
 
 test('the client trusts only a swarm-manager of its own root', async (t) => {
