@@ -2,12 +2,13 @@
  * A call on the control socket is the leader's to answer: a member that starts, or lags behind, would
  * show a state from before writes that were acknowledged. The call waits until this member leads and
  * has applied everything, as SwarmKit's waits for a leader. A read also waits until a majority has said
- * that this member leads still.
+ * that this member leads still. Who asks for a stale read is answered at once, with what is here.
  */
 import type { Consensus, Leadership } from '@swarmkit/sdk/contracts/consensus';
 import type { Membership } from '@swarmkit/sdk/contracts/membership';
 import type { Call } from '@swarmkit/sdk/contracts/rpc';
 import { REDIRECT } from '@swarmkit/sdk/model/forwarded-call';
+import { isStaleRead } from '@swarmkit/sdk/model/stale-read';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 
@@ -34,13 +35,17 @@ export class LeaderGate {
     if (leading) this.ledTerm = term;
   }
 
-  async pass({ exposure, signal, path, metadata }: GatedCall): Promise<void> {
+  async pass(call: GatedCall): Promise<void> {
+    const { exposure, path } = call;
+    const isRead = READS.test(path);
+    if (isRead && isStaleRead(call)) return;
     if (exposure === 'control' && !this.isCurrent(this.consensus.leadership())) {
-      await this.leads(signal);
-      signal.throwIfAborted();
+      await this.leads(call.signal);
+      call.signal.throwIfAborted();
     }
-    const isForLeader = exposure === 'control' || metadata.has(REDIRECT);
-    if (isForLeader && READS.test(path)) await this.confirm(signal);
+    // A signal is made when it is asked for: a write that need not wait never does.
+    const isForLeader = isRead && (exposure === 'control' || call.metadata.has(REDIRECT));
+    if (isForLeader) await this.confirm(call.signal);
   }
 
   /**

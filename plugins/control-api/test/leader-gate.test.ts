@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Consensus, Leadership } from '@swarmkit/sdk/contracts/consensus';
 import { REDIRECT } from '@swarmkit/sdk/model/forwarded-call';
+import { staleRead } from '@swarmkit/sdk/model/stale-read';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { BehaviorSubject } from 'rxjs';
 import { LeaderGate } from '../shell/leader-gate.js';
@@ -33,9 +34,16 @@ class Rig {
     this.leadership$.subscribe((now) => this.gate.saw(now));
   }
 
-  pass(exposure: 'control' | 'remote' = 'control', method = 'UpdateNode', isPassedOn = false) {
+  pass(
+    exposure: 'control' | 'remote' = 'control',
+    method = 'UpdateNode',
+    isPassedOn = false,
+    more = {},
+  ) {
     const passing = { outcome: 'waits' };
-    const metadata = new Map(isPassedOn ? [[REDIRECT, 'manager']] : []);
+    const metadata = new Map(
+      Object.entries({ ...(isPassedOn ? { [REDIRECT]: 'manager' } : {}), ...more }),
+    );
     const path = `/docker.swarmkit.v1.Control/${method}`;
     void this.gate.pass({ exposure, signal: this.caller.signal, path, metadata }).then(
       () => {
@@ -157,6 +165,16 @@ describe('reads', () => {
     const direct = rig.pass('remote', 'GetConfig');
     await rig.settle();
     assert.deepEqual([write.outcome, direct.outcome, rig.asked.length], ['passed', 'passed', 0]);
+  });
+});
+
+describe('stale reads', () => {
+  it('are answered at once by whoever is asked, and writes never are', async () => {
+    const rig = new Rig();
+    const read = rig.pass('control', 'ListServices', false, staleRead);
+    const write = rig.pass('control', 'UpdateService', false, staleRead);
+    await rig.settle();
+    assert.deepEqual([read.outcome, write.outcome, rig.asked.length], ['passed', 'waits', 0]);
   });
 });
 

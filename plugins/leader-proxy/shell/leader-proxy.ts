@@ -9,6 +9,7 @@ import type {
   RpcConnection,
   StandInWay,
 } from '@swarmkit/sdk/contracts/rpc';
+import { isStaleRead } from '@swarmkit/sdk/model/stale-read';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import {
@@ -83,6 +84,7 @@ export class LeaderProxy {
   }
 
   async route(call: Call, { method, isMounted }: StandInWay): Promise<Forward | undefined> {
+    if (isMounted() && isStaleRead(call)) return undefined;
     if (!this.leads()) refuseSecondHop(call);
     const leader = await this.find(call.signal, isMounted);
     if (leader === undefined) return undefined;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { staleRead } from '@swarmkit/sdk/model/stale-read';
 import { IssueNodeCertificateRequest, NodeCAService } from '@swarmkit/sdk/wire/gen/swarmkit/ca';
 import { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { DispatcherService } from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
@@ -59,6 +60,18 @@ test('what a caller claims about itself is replaced; the rest of its metadata tr
   assert.equal(call?.metadata.get('x-trace'), '7');
   assert.equal(call?.peer.nodeId, 'worker');
   assert.equal(call?.peer.address, '192.168.7.7:5555');
+});
+
+test('who asks for a stale read is answered here, and who asks for more is not', async () => {
+  const two = TwoManagers.secondLeads();
+  const connection = two.connect(socketOf(1n), { nodeId: 'manager-1', clusterId: 'cluster' });
+  const read = [ControlService.listNodes, { filters: undefined }] as const;
+  await connection.unary(...read, { metadata: staleRead });
+  await connection.unary(...read, { metadata: { 'swarmkit-read': 'fresh' } });
+  assert.deepEqual(
+    two.managers.map(({ calls }) => calls.length),
+    [1, 1],
+  );
 });
 
 test("on the socket it is the manager's own call", async () => {
