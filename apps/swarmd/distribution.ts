@@ -21,6 +21,7 @@ import scheduler from '@swarmkit/plugin-scheduler/plugin';
 import storageRocksdb from '@swarmkit/plugin-storage-rocksdb/plugin';
 import store from '@swarmkit/plugin-store/plugin';
 import turn from '@swarmkit/plugin-turn/plugin';
+import watchApi from '@swarmkit/plugin-watch-api/plugin';
 import type { PluginManifest } from '@swarmkit/sdk/plugin/plugin';
 import type { ExecutorName, Settings } from './settings.js';
 
@@ -39,6 +40,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     leaderProxy,
     autolock,
     controlApi,
+    watchApi,
     cluster,
     caServer,
     turn,
