@@ -3,23 +3,33 @@ import { isGlobal } from '@swarmkit/sdk/model/task';
 import { isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import {
   GetClusterRequest,
+  GetConfigRequest,
   GetNetworkRequest,
   GetNodeRequest,
+  GetSecretRequest,
   GetServiceRequest,
   GetTaskRequest,
+  GetVolumeRequest,
   ListClustersRequest,
+  ListConfigsRequest,
   ListNetworksRequest,
   ListNodesRequest,
+  ListSecretsRequest,
   ListServicesRequest,
   ListTasksRequest,
+  ListVolumesRequest,
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import type {
   Cluster,
+  Config,
   Network,
   Node,
+  Secret,
   Service,
   Task,
+  Volume,
 } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { byVersion, POINTER_LABEL } from './spec/versions.js';
 import { usage } from './spec/units.js';
 
 /**
@@ -28,6 +38,12 @@ import { usage } from './spec/units.js';
  */
 
 type Filters = { readonly names: readonly string[] } | { readonly idPrefixes: readonly string[] };
+
+/** Its newest version, where it has several: those that share a pointer's name. */
+const newest = <T extends Secret | Config>(
+  versions: readonly T[],
+  found: readonly T[],
+): readonly T[] => (versions.length > 0 ? versions.slice(-1) : found);
 
 interface Lookup<T> {
   readonly kind: string;
@@ -59,10 +75,7 @@ const missing = (kind: string, word: string): SwarmError =>
   new SwarmError(
     'not-found',
     'CTL_NOT_FOUND',
-    // Networks have no command of their own here.
-    kind === 'network'
-      ? `network ${word} not found`
-      : `${kind} ${word} not found; swarmctl ${kind} ls shows what there is`,
+    `${kind} ${word} not found; swarmctl ${kind} ls shows what there is`,
   );
 
 function ambiguous(
@@ -195,6 +208,59 @@ export const findNetwork = (control: ControlClient, word: string): Promise<Netwo
       list: async (filters) =>
         (await control.listNetworks(ListNetworksRequest.fromPartial({ filters }))).networks,
       nameOf: (network) => network.spec?.annotations?.name ?? '',
+    },
+    word,
+  );
+
+export const findSecret = (control: ControlClient, word: string): Promise<Secret> =>
+  find<Secret>(
+    {
+      kind: 'secret',
+      byId: async (secretId) =>
+        (await control.getSecret(GetSecretRequest.create({ secretId }))).secret,
+      list: async (filters) => {
+        const list = async (asked: object) =>
+          (await control.listSecrets(ListSecretsRequest.fromPartial({ filters: asked }))).secrets;
+        const { names: [name] = [] } = filters as { readonly names?: readonly string[] };
+        const versions =
+          name === undefined ? [] : await list({ labels: { [POINTER_LABEL]: name } });
+        return newest([...versions].sort(byVersion), await list(filters));
+      },
+      nameOf: dataName,
+    },
+    word,
+  );
+
+export const findConfig = (control: ControlClient, word: string): Promise<Config> =>
+  find<Config>(
+    {
+      kind: 'config',
+      byId: async (configId) =>
+        (await control.getConfig(GetConfigRequest.create({ configId }))).config,
+      list: async (filters) => {
+        const list = async (asked: object) =>
+          (await control.listConfigs(ListConfigsRequest.fromPartial({ filters: asked }))).configs;
+        const { names: [name] = [] } = filters as { readonly names?: readonly string[] };
+        const versions =
+          name === undefined ? [] : await list({ labels: { [POINTER_LABEL]: name } });
+        return newest([...versions].sort(byVersion), await list(filters));
+      },
+      nameOf: dataName,
+    },
+    word,
+  );
+
+const dataName = (object: Secret | Config): string => object.spec?.annotations?.name ?? '';
+
+export const findVolume = (control: ControlClient, word: string): Promise<Volume> =>
+  find<Volume>(
+    {
+      kind: 'volume',
+      byId: async (volumeId) =>
+        (await control.getVolume(GetVolumeRequest.create({ volumeId }))).volume,
+      list: async (filters) =>
+        (await control.listVolumes(ListVolumesRequest.fromPartial({ filters }))).volumes,
+      nameOf: (volume) => volume.spec?.annotations?.name ?? '',
     },
     word,
   );

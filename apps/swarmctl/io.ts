@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ControlClient } from '@swarmkit/sdk/client/control';
 
@@ -18,6 +20,8 @@ export interface Io {
   connect(socket: string): Promise<ControlClient>;
   /** Hands the unlock key to the locked node at the socket. */
   unlock(socket: string, key: string): Promise<void>;
+  /** All of a file, or with `-` of standard input. */
+  read(file: string): Promise<Buffer>;
   /** One line that must not be shown. */
   secret(prompt: string): Promise<string>;
   /** One line that a person types; empty where nobody sits at a terminal. */
@@ -53,6 +57,7 @@ export const processIo = (): Io => ({
   // Loaded here, so that help and completion need not wait for a gRPC client.
   connect: async (socket) => (await import('./connect.js')).connect(socket),
   unlock: async (socket, key) => (await import('./connect.js')).unlock(socket, key),
+  read: (file) => (file === '-' ? buffer(process.stdin) : readFile(file)),
   secret: async (prompt) => (await import('./secret.js')).readSecret(prompt),
   ask: async (prompt) => (await import('./secret.js')).readAnswer(prompt),
 });

@@ -51,6 +51,26 @@ const groups: readonly Group[] = [
     description: 'Look at and rescue the log of a manager that does not run',
     load: async () => (await import('./commands/raft.js')).addRaftCommands,
   },
+  {
+    name: 'secret',
+    description: 'What services must know and nobody else',
+    load: async () => (await import('./commands/data.js')).addDataCommands('secret'),
+  },
+  {
+    name: 'config',
+    description: 'Files for services',
+    load: async () => (await import('./commands/data.js')).addDataCommands('config'),
+  },
+  {
+    name: 'network',
+    description: 'Networks that services attach to',
+    load: async () => (await import('./commands/network.js')).addNetworkCommands,
+  },
+  {
+    name: 'volume',
+    description: 'Volumes of the cluster',
+    load: async () => (await import('./commands/volume.js')).addVolumeCommands,
+  },
 ];
 
 export async function createProgram(

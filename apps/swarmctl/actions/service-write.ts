@@ -1,3 +1,4 @@
+import type { ControlClient } from '@swarmkit/sdk/client/control';
 import {
   CreateServiceRequest,
   GetServiceRequest,
@@ -9,21 +10,25 @@ import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import type { WaitFlags } from '../commands/service.js';
 import { eachOf } from '../each-of.js';
-import { findNetwork, findService } from '../find.js';
+import { findConfig, findNetwork, findSecret, findService } from '../find.js';
 import { jsonOf } from '../output/json.js';
 import { watchService } from '../progress/watch.js';
 import type { Session } from '../session.js';
+import { dataFlag, type Meanings, type Meant } from '../spec/data-references.js';
+import { networkWords } from '../spec/networks.js';
 import type { ServiceFlags } from '../spec/service-flags.js';
-import { applyServiceFlags } from '../spec/service-spec.js';
-import { usage } from '../spec/units.js';
+import { applyServiceMode } from '../spec/service-mode.js';
+import { applyServiceFlags, type FlagMeanings } from '../spec/service-spec.js';
+import { count, pair, unreadable, usage } from '../spec/units.js';
 import { retryOutOfSequence } from './sequence.js';
 
 export async function createService(
   session: Session,
   word: string | undefined,
   words: readonly string[],
-  flags: ServiceFlags & WaitFlags,
+  given: ServiceFlags & WaitFlags,
 ): Promise<void> {
+  const flags = await withEnvFiles(session, given);
   const image = flags.image ?? word;
   if (image === undefined)
     throw usage('service create needs an image: swarmctl service create IMAGE');
@@ -39,7 +44,7 @@ export async function createService(
       name: flags.name ?? nameFromImage(image),
       ...(args.length > 0 && { args }),
     },
-    await networkIds(session, flags),
+    await meaningsOf(session, flags),
   );
   const { service } = await session.control.createService(CreateServiceRequest.create({ spec }));
   await finish(session, service, flags);
@@ -48,9 +53,10 @@ export async function createService(
 export async function updateService(
   session: Session,
   word: string,
-  flags: ServiceFlags & WaitFlags,
+  given: ServiceFlags & WaitFlags,
 ): Promise<void> {
-  const networks = await networkIds(session, flags);
+  const flags = await withEnvFiles(session, given);
+  const meanings = await meaningsOf(session, flags);
   const service = await retryOutOfSequence(async () => {
     const before = await findService(session.control, word);
     const spec = before.spec ?? ServiceSpec.create();
@@ -58,7 +64,7 @@ export async function updateService(
       UpdateServiceRequest.create({
         serviceId: before.id,
         serviceVersion: before.meta?.version,
-        spec: flags.rollback ? spec : applyServiceFlags(spec, flags, networks),
+        spec: flags.rollback ? spec : applyServiceFlags(spec, flags, meanings),
         rollback: flags.rollback
           ? UpdateServiceRequest_Rollback.PREVIOUS
           : UpdateServiceRequest_Rollback.NONE,
@@ -67,6 +73,44 @@ export async function updateService(
     return answer.service;
   });
   await finish(session, service, flags);
+}
+
+/** `web=3`, `db=1`: of a job, how many must complete. All are asked for before any is waited for. */
+export async function scaleServices(
+  session: Session,
+  words: readonly string[],
+  flags: WaitFlags,
+): Promise<void> {
+  const wanted = words.map((text) => {
+    const [word, replicas] = pair(text);
+    if (word === '' || replicas === '') throw unreadable('service scale', text, 'write SERVICE=N');
+    count(`${word}=`, replicas);
+    return { word, replicas };
+  });
+  const scaled: Service[] = [];
+  await eachOf(
+    wanted.map(({ word }) => word),
+    async (word) => {
+      const replicas = wanted.find((one) => one.word === word)?.replicas ?? '';
+      const service = await retryOutOfSequence(async () => {
+        const before = await findService(session.control, word);
+        const spec = before.spec ?? ServiceSpec.create();
+        const mode = applyServiceMode(spec.mode, { replicas });
+        const answer = await session.control.updateService(
+          UpdateServiceRequest.create({
+            serviceId: before.id,
+            serviceVersion: before.meta?.version,
+            spec: { ...spec, mode },
+          }),
+        );
+        return answer.service;
+      });
+      session.say(`${word} scaled to ${replicas}`);
+      if (service !== undefined) scaled.push(service);
+    },
+  );
+  if (!flags.detach)
+    for (const service of scaled) await watchService(session, service, { quiet: flags.quiet });
 }
 
 export const removeServices = (session: Session, words: readonly string[]): Promise<void> =>
@@ -93,10 +137,51 @@ async function finish(
   }
 }
 
-async function networkIds(session: Session, flags: ServiceFlags): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for (const name of flags.network ?? []) ids.push((await findNetwork(session.control, name)).id);
-  return ids;
+/** What the flags name, each looked up once. */
+async function meaningsOf({ control }: Session, flags: ServiceFlags): Promise<FlagMeanings> {
+  const sources = (flag: string, texts: readonly string[] | undefined): readonly string[] =>
+    (texts ?? []).map((text) => dataFlag(flag, text).source);
+  const look = async <T extends { readonly id: string; readonly spec: Named | undefined }>(
+    words: readonly string[],
+    find: (control: ControlClient, word: string) => Promise<T>,
+  ): Promise<Meanings> => {
+    const found = new Map<string, Meant>();
+    for (const word of new Set(words)) {
+      const { id, spec } = await find(control, word);
+      found.set(word, { id, name: spec?.annotations?.name ?? word });
+    }
+    return found;
+  };
+  return {
+    networks: await look(networkWords(flags), findNetwork),
+    secrets: await look(
+      [...sources('--secret', flags.secret), ...sources('--secret-add', flags.secretAdd)],
+      findSecret,
+    ),
+    configs: await look(
+      [...sources('--config', flags.config), ...sources('--config-add', flags.configAdd)],
+      findConfig,
+    ),
+  };
+}
+
+interface Named {
+  readonly annotations: { readonly name: string } | undefined;
+}
+
+/** `--env` with what stands in the files of `--env-file` before it. */
+async function withEnvFiles<F extends ServiceFlags>({ io }: Session, flags: F): Promise<F> {
+  if (flags.envFile === undefined) return flags;
+  const lines: string[] = [];
+  for (const file of flags.envFile)
+    for (const line of (await io.read(file)).toString().split(/\r?\n/)) {
+      if (line.trim() === '' || line.trimStart().startsWith('#')) continue;
+      // A name alone stands for what it is here.
+      if (line.includes('=')) lines.push(line);
+      else if (io.env[line.trim()] !== undefined)
+        lines.push(`${line.trim()}=${io.env[line.trim()]}`);
+    }
+  return { ...flags, env: [...lines, ...(flags.env ?? [])] };
 }
 
 /** `docker.io/library/nginx:1.27` -> `nginx-x7f2`: readable, and unlikely to be taken. */

@@ -85,13 +85,12 @@ function walk(
 /** Names of the objects that a command's argument speaks of; none when no manager can be asked. */
 async function objectNames(command: Command, open: Open): Promise<readonly string[]> {
   const kind = command.registeredArguments[0]?.name();
-  if (kind !== 'service' && kind !== 'node' && kind !== 'task') return [];
+  const { completedKinds, namesOf } = await import('../actions/names-of.js');
+  const asked = completedKinds.find((one) => one === kind);
+  if (asked === undefined) return [];
   // Completion never fails: where nothing can be asked, nothing is offered.
   return await open()
-    .then(async ({ control }) => {
-      const { namesOf } = await import('../actions/names-of.js');
-      return await namesOf(control, kind);
-    })
+    .then(({ control }) => namesOf(control, asked))
     .catch(() => []);
 }
 

@@ -45,6 +45,36 @@ export function addServiceCommands(service: Command, open: Open): void {
   });
 
   service
+    .command('ps')
+    .argument('<service...>')
+    .description('List the tasks of services, ended ones too')
+    .option('-q, --quiet', 'ids only')
+    .action(async (words: readonly string[], flags: { readonly quiet?: boolean }) => {
+      const { listTasks } = await import('../actions/task-list.js');
+      await listTasks(await open(), words, { ...flags, all: true });
+    });
+
+  const scale = service
+    .command('scale')
+    .argument('<service=n...>')
+    .description('Change how many tasks services have');
+  addWaitFlags(scale);
+  scale.action(async (words: readonly string[], flags: WaitFlags) => {
+    const { scaleServices } = await import('../actions/service-write.js');
+    await scaleServices(await open(), words, flags);
+  });
+
+  const rollback = service
+    .command('rollback')
+    .argument('<service>')
+    .description('Go back to what the service was before its last update');
+  addWaitFlags(rollback);
+  rollback.action(async (word: string, flags: WaitFlags) => {
+    const { updateService } = await import('../actions/service-write.js');
+    await updateService(await open(), word, { ...flags, rollback: true });
+  });
+
+  service
     .command('rm')
     .argument('<service...>')
     .alias('remove')

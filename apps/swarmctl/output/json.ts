@@ -7,7 +7,15 @@ import * as names from './names.js';
  * instants as `2026-01-31T12:00:00.000Z` and spans as `1.5s`, as protobuf's own JSON has them.
  */
 
-export type ListedKind = 'task' | 'node' | 'service' | 'cluster';
+export type ListedKind =
+  | 'task'
+  | 'node'
+  | 'service'
+  | 'cluster'
+  | 'network'
+  | 'secret'
+  | 'config'
+  | 'volume';
 
 export const jsonOf = (kind: ListedKind, object: object): JsonValue =>
   readable(enums[kind], '', toJson(object));
@@ -102,5 +110,13 @@ const enums: Readonly<Record<ListedKind, Rules>> = {
   cluster: {
     'spec.acceptancePolicy.policies.role': names.nodeRole,
     'spec.caConfig.externalCas.protocol': names.caProtocol,
+  },
+  network: {},
+  secret: {},
+  config: {},
+  volume: {
+    'spec.accessMode.scope': names.volumeScope,
+    'spec.accessMode.sharing': names.volumeSharing,
+    'spec.availability': names.volumeAvailability,
   },
 };

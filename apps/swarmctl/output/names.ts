@@ -3,6 +3,7 @@ import {
   EndpointSpec_ResolutionMode,
   NodeSpec_Availability,
   NodeSpec_Membership,
+  VolumeSpec_VolumeAvailability,
 } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import {
   ExternalCA_CAProtocol,
@@ -22,6 +23,8 @@ import {
   UpdateConfig_FailureAction,
   UpdateConfig_UpdateOrder,
   UpdateStatus_UpdateState,
+  VolumeAccessMode_Scope,
+  VolumeAccessMode_Sharing,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 
 /** Enum values as people read and write them. A value that this version does not know is its number. */
@@ -52,6 +55,9 @@ export const isolation = namer(ContainerSpec_Isolation);
 export const seccompMode = namer(Privileges_SeccompOpts_SeccompMode);
 export const appArmorMode = namer(Privileges_AppArmorOpts_AppArmorMode);
 export const issuanceState = namer(IssuanceStatus_State);
+export const volumeAvailability = namer(VolumeSpec_VolumeAvailability);
+export const volumeScope = namer(VolumeAccessMode_Scope);
+export const volumeSharing = namer(VolumeAccessMode_Sharing);
 export const caProtocol = namer(ExternalCA_CAProtocol);
 
 /** `UPDATING` -> `Updating`, `ROLLBACK_PAUSED` -> `Rollback paused`. */

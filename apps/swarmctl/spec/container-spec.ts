@@ -1,25 +1,56 @@
-import { ContainerSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
+import {
+  ContainerSpec,
+  ContainerSpec_DNSConfig,
+  ContainerSpec_Isolation,
+} from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { HealthConfig, type Mount } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { changedList, changedWords } from './changed-list.js';
+import { applyConfigs, applySecrets } from './data-references.js';
 import { mount, shortMount, shortTmpfs } from './mounts.js';
 import type { ServiceFlags } from './service-flags.js';
-import { count, duration, pair, pairs, unreadable } from './units.js';
+import type { FlagMeanings } from './service-spec.js';
+import { count, duration, oneOf, pair, pairs, unreadable } from './units.js';
 
 /** The container half of a service spec with the given flags applied. */
 export function applyContainerFlags(
   before: ContainerSpec | undefined,
   flags: ServiceFlags,
+  meanings: FlagMeanings,
 ): ContainerSpec {
   const base = before ?? ContainerSpec.create();
   return {
     ...base,
     image: flags.image ?? base.image,
-    labels: flags.containerLabel ? pairs('--container-label', flags.containerLabel) : base.labels,
-    command: words(flags.command) ?? base.command,
+    labels: applyPairs('container-label', base.labels, [
+      flags.containerLabel,
+      flags.containerLabelAdd,
+      flags.containerLabelRm,
+    ]),
+    command: words(flags.command ?? flags.entrypoint?.trim().split(/\s+/)) ?? base.command,
     args: words(flags.args) ?? base.args,
     env: applyEnv(base.env, flags),
     dir: flags.workdir ?? base.dir,
     user: flags.user ?? base.user,
     hostname: flags.hostname ?? base.hostname,
+    groups: changedWords(base.groups, flags.group, flags.groupAdd, flags.groupRm),
+    hosts: applyHosts(base.hosts, flags),
+    dnsConfig: applyDns(base.dnsConfig, flags),
+    secrets: applySecrets(
+      base.secrets,
+      { set: flags.secret, add: flags.secretAdd, rm: flags.secretRm },
+      meanings.secrets ?? new Map(),
+    ),
+    configs: applyConfigs(
+      base.configs,
+      { set: flags.config, add: flags.configAdd, rm: flags.configRm },
+      meanings.configs ?? new Map(),
+    ),
+    ...applyCapabilities(base, flags),
+    sysctls: applyPairs('sysctl', base.sysctls, [flags.sysctl, flags.sysctlAdd, flags.sysctlRm]),
+    isolation:
+      flags.isolation === undefined
+        ? base.isolation
+        : oneOf('--isolation', isolations, flags.isolation),
     tty: flags.tty ?? base.tty,
     openStdin: flags.openStdin ?? base.openStdin,
     readOnly: flags.readOnly ?? base.readOnly,
@@ -33,7 +64,13 @@ export function applyContainerFlags(
     healthcheck: applyHealth(base.healthcheck, flags),
     pidsLimit:
       flags.limitPids === undefined ? base.pidsLimit : count('--limit-pids', flags.limitPids),
-    ulimits: flags.ulimit?.map((text) => ulimit('--ulimit', text)) ?? base.ulimits,
+    ulimits: changedList(
+      base.ulimits,
+      flags.ulimit?.map((text) => ulimit('--ulimit', text)),
+      flags.ulimitAdd?.map((text) => ulimit('--ulimit-add', text)),
+      flags.ulimitRm,
+      ({ name }) => name,
+    ),
     oomScoreAdj:
       flags.oomScoreAdj === undefined
         ? base.oomScoreAdj
@@ -51,6 +88,79 @@ function applyEnv(before: readonly string[], flags: ServiceFlags): readonly stri
   const gone = new Set([...(flags.envRm ?? []), ...added.map(nameOf)]);
   return [...(flags.env ?? before).filter((text) => !gone.has(nameOf(text))), ...added];
 }
+
+function applyPairs(
+  flag: string,
+  before: Readonly<Record<string, string>>,
+  [set, add, rm]: readonly (readonly string[] | undefined)[],
+): Readonly<Record<string, string>> {
+  if ((set ?? add ?? rm) === undefined) return before;
+  const gone = new Set(rm);
+  const base = set === undefined ? before : pairs(`--${flag}`, set);
+  const kept = Object.entries(base).filter(([key]) => !gone.has(key));
+  return { ...Object.fromEntries(kept), ...pairs(`--${flag}-add`, add ?? []) };
+}
+
+/** On the wire as in a hosts file: `10.0.0.9 db`. */
+function applyHosts(before: readonly string[], flags: ServiceFlags): readonly string[] {
+  const line = (flag: string) => (text: string) => {
+    const match = /^([^:=]+)[:=](.+)$/.exec(text);
+    if (match === null) throw unreadable(flag, text, 'write name:ip');
+    return `${match[2]} ${match[1]}`;
+  };
+  return changedWords(
+    before,
+    flags.host?.map(line('--host')),
+    flags.hostAdd?.map(line('--host-add')),
+    flags.hostRm?.map(line('--host-rm')),
+  );
+}
+
+function applyDns(
+  before: ContainerSpec['dnsConfig'],
+  flags: ServiceFlags,
+): ContainerSpec['dnsConfig'] {
+  const base = before ?? ContainerSpec_DNSConfig.create();
+  const nameservers = changedWords(base.nameservers, flags.dns, flags.dnsAdd, flags.dnsRm);
+  const options = changedWords(
+    base.options,
+    flags.dnsOption,
+    flags.dnsOptionAdd,
+    flags.dnsOptionRm,
+  );
+  const search = changedWords(base.search, flags.dnsSearch, flags.dnsSearchAdd, flags.dnsSearchRm);
+  const isSame =
+    nameservers === base.nameservers && options === base.options && search === base.search;
+  return isSame ? before : { ...base, nameservers, options, search };
+}
+
+/** What is added is no longer dropped, and the other way about. */
+function applyCapabilities(
+  { capabilityAdd, capabilityDrop }: ContainerSpec,
+  { capAdd, capDrop }: ServiceFlags,
+): Pick<ContainerSpec, 'capabilityAdd' | 'capabilityDrop'> {
+  const added = (capAdd ?? []).map(capability);
+  const dropped = (capDrop ?? []).map(capability);
+  const merged = (before: readonly string[], more: readonly string[], less: readonly string[]) => [
+    ...new Set([...before.filter((one) => !less.includes(one)), ...more]),
+  ];
+  return {
+    capabilityAdd: merged(capabilityAdd, added, dropped),
+    capabilityDrop: merged(capabilityDrop, dropped, added),
+  };
+}
+
+/** `net_admin` and `CAP_NET_ADMIN` are the same; `ALL` stays. */
+function capability(text: string): string {
+  const name = text.toUpperCase();
+  return name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`;
+}
+
+const isolations = {
+  default: ContainerSpec_Isolation.DEFAULT,
+  process: ContainerSpec_Isolation.PROCESS,
+  hyperv: ContainerSpec_Isolation.HYPERV,
+} as const;
 
 function applyMounts(before: readonly Mount[], flags: ServiceFlags): readonly Mount[] {
   const given = [
@@ -72,10 +182,15 @@ function applyHealth(
   flags: ServiceFlags,
 ): HealthConfig | undefined {
   if (flags.healthcheck === false) return HealthConfig.fromPartial({ test: ['NONE'] });
-  const { healthCmd, healthInterval, healthTimeout, healthRetries, healthStartPeriod } = flags;
+  const { healthCmd, healthInterval, healthTimeout, healthRetries } = flags;
+  const { healthStartPeriod, healthStartInterval } = flags;
   if (
-    (healthCmd ?? healthInterval ?? healthTimeout ?? healthRetries ?? healthStartPeriod) ===
-    undefined
+    (healthCmd ??
+      healthInterval ??
+      healthTimeout ??
+      healthRetries ??
+      healthStartPeriod ??
+      healthStartInterval) === undefined
   )
     return before;
   return {
@@ -90,6 +205,9 @@ function applyHealth(
     }),
     ...(healthStartPeriod !== undefined && {
       startPeriod: duration('--health-start-period', healthStartPeriod),
+    }),
+    ...(healthStartInterval !== undefined && {
+      startInterval: duration('--health-start-interval', healthStartInterval),
     }),
   };
 }

@@ -1,4 +1,5 @@
 import { Placement, type PlacementPreference } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { changedList } from './changed-list.js';
 import type { ServiceFlags } from './service-flags.js';
 import { count, pair, unreadable } from './units.js';
 
@@ -7,10 +8,16 @@ export function applyPlacement(
   before: Placement | undefined,
   flags: ServiceFlags,
 ): Placement | undefined {
-  const { constraint, constraintAdd, constraintRm, placementPref, replicasMaxPerNode } = flags;
+  const { constraint, constraintAdd, constraintRm, replicasMaxPerNode } = flags;
+  const { placementPref, placementPrefAdd, placementPrefRm } = flags;
   if (
-    (constraint ?? constraintAdd ?? constraintRm ?? placementPref ?? replicasMaxPerNode) ===
-    undefined
+    (constraint ??
+      constraintAdd ??
+      constraintRm ??
+      placementPref ??
+      placementPrefAdd ??
+      placementPrefRm ??
+      replicasMaxPerNode) === undefined
   )
     return before;
   const base = before ?? Placement.create();
@@ -19,16 +26,25 @@ export function applyPlacement(
   return {
     ...base,
     constraints: [...constraints],
-    ...(placementPref !== undefined && { preferences: placementPref.map(preference) }),
+    preferences: changedList(
+      base.preferences,
+      placementPref?.map((text) => preference('--placement-pref', text)),
+      placementPrefAdd?.map((text) => preference('--placement-pref-add', text)),
+      placementPrefRm?.map((text) => keyOf(preference('--placement-pref-rm', text))),
+      keyOf,
+    ),
     ...(replicasMaxPerNode !== undefined && {
       maxReplicas: count('--replicas-max-per-node', replicasMaxPerNode),
     }),
   };
 }
 
-function preference(text: string): PlacementPreference {
+const keyOf = ({ Preference }: PlacementPreference): string =>
+  Preference?.value.spreadDescriptor ?? '';
+
+function preference(flag: string, text: string): PlacementPreference {
   const [strategy, spreadDescriptor] = pair(text);
   if (strategy !== 'spread' || spreadDescriptor === '')
-    throw unreadable('--placement-pref', text, 'write spread=node.labels.zone');
+    throw unreadable(flag, text, 'write spread=node.labels.zone');
   return { Preference: { $case: 'spread', value: { spreadDescriptor } } };
 }

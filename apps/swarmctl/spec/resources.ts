@@ -3,6 +3,7 @@ import {
   Resources,
   type ResourceRequirements,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { changedList } from './changed-list.js';
 import type { ServiceFlags } from './service-flags.js';
 import { bytes, count, nanoCpus, pairs } from './units.js';
 
@@ -11,7 +12,8 @@ export function applyResources(
   before: ResourceRequirements | undefined,
   flags: ServiceFlags,
 ): ResourceRequirements | undefined {
-  const { limitCpu, limitMemory, reserveCpu, reserveMemory, genericResources } = flags;
+  const { limitCpu, limitMemory, reserveCpu, reserveMemory } = flags;
+  const generic = applyGeneric(before?.reservations?.generic ?? [], flags);
   const limits: Partial<Resources> = {
     ...(limitCpu !== undefined && { nanoCpus: nanoCpus('--limit-cpu', limitCpu) }),
     ...(limitMemory !== undefined && { memoryBytes: bytes('--limit-memory', limitMemory) }),
@@ -21,7 +23,7 @@ export function applyResources(
     ...(reserveMemory !== undefined && {
       memoryBytes: bytes('--reserve-memory', reserveMemory),
     }),
-    ...(genericResources !== undefined && { generic: generic(genericResources) }),
+    ...(generic !== undefined && { generic }),
   };
   if (Object.keys({ ...limits, ...reservations }).length === 0) return before;
   return {
@@ -36,11 +38,33 @@ export function applyResources(
 const merged = (before: Resources | undefined, given: Partial<Resources>): Resources | undefined =>
   Object.keys(given).length === 0 ? before : { ...(before ?? Resources.create()), ...given };
 
-/** `gpu=2,fpga=1`. */
-const generic = (text: string): readonly GenericResource[] =>
-  Object.entries(pairs('--generic-resources', text.split(','))).map(([kind, amount]) => ({
+/** Undefined when no flag speaks of them. */
+function applyGeneric(
+  before: readonly GenericResource[],
+  flags: ServiceFlags,
+): readonly GenericResource[] | undefined {
+  const { genericResources, genericResource, genericResourceAdd, genericResourceRm } = flags;
+  const set =
+    (genericResources ?? genericResource) === undefined
+      ? undefined
+      : [
+          ...(genericResources === undefined
+            ? []
+            : discrete('--generic-resources', genericResources.split(','))),
+          ...discrete('--generic-resource', genericResource ?? []),
+        ];
+  const add = genericResourceAdd && discrete('--generic-resource-add', genericResourceAdd);
+  const after = changedList(before, set, add, genericResourceRm, kindOf);
+  return after === before ? undefined : after;
+}
+
+const kindOf = ({ resource }: GenericResource): string => resource?.value.kind ?? '';
+
+/** `gpu=2`. */
+const discrete = (flag: string, items: readonly string[]): readonly GenericResource[] =>
+  Object.entries(pairs(flag, items)).map(([kind, amount]) => ({
     resource: {
       $case: 'discreteResourceSpec',
-      value: { kind, value: count(`--generic-resources ${kind}`, amount) },
+      value: { kind, value: count(`${flag} ${kind}`, amount) },
     },
   }));

@@ -7,13 +7,22 @@ import {
   RestartPolicy_RestartCondition,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { applyContainerFlags } from './container-spec.js';
+import type { Meanings } from './data-references.js';
 import { applyEndpoint } from './endpoint.js';
+import { applyNetworks } from './networks.js';
 import { applyPlacement } from './placement.js';
 import { applyResources } from './resources.js';
 import type { ServiceFlags } from './service-flags.js';
 import { applyServiceMode } from './service-mode.js';
 import { count, duration, oneOf, pairs, usage } from './units.js';
 import { applyUpdateConfig } from './update-config.js';
+
+/** What flags call by name and the wire by id; what is not there is taken for an id. */
+export interface FlagMeanings {
+  readonly networks?: Meanings;
+  readonly secrets?: Meanings;
+  readonly configs?: Meanings;
+}
 
 /**
  * A service spec with the given flags applied: what is not given stays as it was. Creation applies them
@@ -23,13 +32,13 @@ import { applyUpdateConfig } from './update-config.js';
 export function applyServiceFlags(
   spec: ServiceSpec,
   flags: ServiceFlags,
-  networkIds: readonly string[],
+  meanings: FlagMeanings = {},
 ): ServiceSpec {
   return {
     ...spec,
     annotations: applyAnnotations(spec.annotations, flags),
     mode: applyServiceMode(spec.mode, flags),
-    task: applyTask(spec.task, flags, networkIds),
+    task: applyTask(spec.task, flags, meanings),
     endpoint: applyEndpoint(spec.endpoint, flags),
     update: applyUpdateConfig('update', spec.update, flags),
     rollback: applyUpdateConfig('rollback', spec.rollback, flags),
@@ -49,37 +58,33 @@ function applyAnnotations(before: Annotations | undefined, flags: ServiceFlags):
 function applyTask(
   before: TaskSpec | undefined,
   flags: ServiceFlags,
-  networkIds: readonly string[],
+  meanings: FlagMeanings,
 ): TaskSpec {
   const base = before ?? TaskSpec.create();
   return {
     ...base,
-    runtime: applyRuntime(base.runtime, flags),
+    runtime: applyRuntime(base.runtime, flags, meanings),
     resources: applyResources(base.resources, flags),
     restart: applyRestart(base.restart, flags),
     placement: applyPlacement(base.placement, flags),
-    networks:
-      flags.network === undefined
-        ? base.networks
-        : networkIds.map((target) => ({
-            target,
-            aliases: [],
-            addresses: [],
-            driverAttachmentOpts: {},
-          })),
+    networks: applyNetworks(base.networks, flags, meanings.networks ?? new Map()),
     logDriver: applyLogDriver(base.logDriver, flags),
     forceUpdate: flags.force ? base.forceUpdate + 1n : base.forceUpdate,
   };
 }
 
 /** Services of another kind than containers are made by other tools; here they keep what they run. */
-function applyRuntime(before: TaskSpec['runtime'], flags: ServiceFlags): TaskSpec['runtime'] {
+function applyRuntime(
+  before: TaskSpec['runtime'],
+  flags: ServiceFlags,
+  meanings: FlagMeanings,
+): TaskSpec['runtime'] {
   if (before !== undefined && before.$case !== 'container') {
     if (flags.image !== undefined)
       throw usage(`--image does not go with this service: it runs no container (${before.$case})`);
     return before;
   }
-  return { $case: 'container', value: applyContainerFlags(before?.value, flags) };
+  return { $case: 'container', value: applyContainerFlags(before?.value, flags, meanings) };
 }
 
 const conditions = {

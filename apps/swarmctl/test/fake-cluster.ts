@@ -12,15 +12,19 @@ import type {
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import {
   type Cluster,
-  type Network,
+  Config,
+  Network,
   type Node,
+  Secret,
   Service,
   type Task,
+  Volume,
 } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 
 /** A manager in memory that answers what swarmctl asks, and remembers what it was asked. */
 
 interface Filters {
+  readonly labels?: Readonly<Record<string, string>>;
   readonly names?: readonly string[];
   readonly idPrefixes?: readonly string[];
   readonly serviceIds?: readonly string[];
@@ -33,6 +37,11 @@ export class FakeCluster {
   nodes: Node[] = [];
   clusters: Cluster[] = [];
   networks: Network[] = [];
+  secrets: Secret[] = [];
+  configs: Config[] = [];
+  volumes: Volume[] = [];
+  /** Called after a service was changed. */
+  onServiceUpdate: (service: Service) => void = () => undefined;
   /** The managers' unlock key. */
   key = Buffer.alloc(0);
   /** What an update makes of the cluster. */
@@ -88,18 +97,16 @@ export class FakeCluster {
     getCluster: ({ clusterId }: { clusterId: string }) => ({
       cluster: one('cluster', this.clusters, clusterId),
     }),
-    getNetwork: ({ networkId }: { networkId: string }) => ({
-      network: one('network', this.networks, networkId),
-    }),
     listServices: ({ filters }: { filters?: Filters }) => ({
       services: matching(this.services, filters, nameOf),
     }),
     listClusters: ({ filters }: { filters?: Filters }) => ({
       clusters: matching(this.clusters, filters, nameOf),
     }),
-    listNetworks: ({ filters }: { filters?: Filters }) => ({
-      networks: matching(this.networks, filters, nameOf),
-    }),
+    ...dataHandlers('secret', 'secrets', Secret, this),
+    ...dataHandlers('config', 'configs', Config, this),
+    ...dataHandlers('volume', 'volumes', Volume, this),
+    ...dataHandlers('network', 'networks', Network, this),
     listNodes: ({ filters }: { filters?: Filters }) => ({
       nodes: matching(this.nodes, filters, (node) => node.description?.hostname ?? ''),
     }),
@@ -135,7 +142,8 @@ export class FakeCluster {
       if (old.meta?.version?.index !== serviceVersion?.index) throw outOfSequence();
       const service = { ...old, spec };
       this.services = this.services.map((each) => (each.id === serviceId ? service : each));
-      return { service };
+      this.onServiceUpdate(service);
+      return { service: one('service', this.services, serviceId) };
     },
     removeService: ({ serviceId }: RemoveServiceRequest) => {
       one('service', this.services, serviceId);
@@ -164,6 +172,53 @@ export class FakeCluster {
   };
 }
 
+type Held = Secret | Config | Volume | Network;
+type Lists = 'secrets' | 'configs' | 'volumes' | 'networks';
+
+/** Get, list, create, update and remove of a kind that is just kept. */
+function dataHandlers(
+  kind: string,
+  list: Lists,
+  type: { fromPartial(partial: never): Held },
+  cluster: FakeCluster,
+): Readonly<Record<string, (request: never) => unknown>> {
+  const held = (): readonly Held[] => cluster[list];
+  const hold = (objects: readonly Held[]): void => {
+    (cluster as unknown as Record<Lists, readonly Held[]>)[list] = objects;
+  };
+  const Kind = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+  const idOf = (request: object): string =>
+    (request as Readonly<Record<string, string>>)[`${kind}Id`] ?? '';
+  return {
+    [`get${Kind}`]: (request: object) => ({ [kind]: one(kind, held(), idOf(request)) }),
+    [`list${Kind}s`]: ({ filters }: { filters?: Filters }) => ({
+      [list]: matching(held(), filters, nameOf).filter((object) =>
+        Object.entries(filters?.labels ?? {}).every(
+          ([key, value]) => object.spec?.annotations?.labels[key] === value,
+        ),
+      ),
+    }),
+    [`create${Kind}`]: ({ spec }: { spec: Held['spec'] }) => {
+      if (held().some((object) => nameOf(object) === spec?.annotations?.name))
+        throw new SwarmError('already-exists', 'RPC_REMOTE', `${kind} already exists`);
+      const id = `new${kind}${held().length}`.padEnd(25, '0');
+      const made = { ...type.fromPartial({ id, meta: { version: { index: 1n } } } as never), spec };
+      hold([...held(), made as Held]);
+      return { [kind]: made };
+    },
+    [`update${Kind}`]: (request: { spec: Held['spec'] }) => {
+      const changed = { ...one(kind, held(), idOf(request)), spec: request.spec } as Held;
+      hold(held().map((object) => (object.id === changed.id ? changed : object)));
+      return { [kind]: changed };
+    },
+    [`remove${Kind}`]: (request: object) => {
+      one(kind, held(), idOf(request));
+      hold(held().filter(({ id }) => id !== idOf(request)));
+      return {};
+    },
+  };
+}
+
 export const outOfSequence = (): SwarmError =>
   new SwarmError('unknown', 'RPC_REMOTE', 'update out of sequence');
 
@@ -178,8 +233,7 @@ function one<T extends { readonly id: string }>(
   return found;
 }
 
-const nameOf = (object: Service | Cluster | Network): string =>
-  object.spec?.annotations?.name ?? '';
+const nameOf = (object: Service | Cluster | Held): string => object.spec?.annotations?.name ?? '';
 
 const anyOf = (wanted: readonly string[] | undefined, value: string): boolean =>
   !wanted?.length || wanted.includes(value);

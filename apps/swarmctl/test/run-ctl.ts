@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly isTerminal?: boolean;
   readonly columns?: number;
+  /** By name; `-` is standard input. */
+  readonly files?: Readonly<Record<string, string>>;
   /** What is typed when a secret is asked for. */
   readonly secret?: string;
   /** What is typed when something else is asked. */
@@ -74,6 +76,11 @@ export async function runCtl(
     unlock: async (socket, key) => {
       sockets.push(socket);
       unlocked.push(key);
+    },
+    read: async (file) => {
+      const text = options.files?.[file];
+      if (text === undefined) throw new Error(`ENOENT: no such file, open '${file}'`);
+      return Buffer.from(text);
     },
     secret: async () => options.secret ?? '',
     ask: async () => options.answer ?? '',

@@ -18,7 +18,7 @@ function flagsOf(...argv: readonly string[]): ServiceFlags {
 }
 
 const apply = (spec: ServiceSpec, ...argv: readonly string[]): ServiceSpec =>
-  applyServiceFlags(spec, flagsOf(...argv), argv.includes('--network') ? ['net1'] : []);
+  applyServiceFlags(spec, flagsOf(...argv));
 
 const container = (spec: ServiceSpec) => {
   const runtime = spec.task?.runtime;
@@ -35,6 +35,18 @@ const everyFlag: Readonly<Record<string, readonly string[]>> = {
   '--container-label': ['a=1'],
   '--command': ['sh'],
   '--args': ['-c'],
+  '--entrypoint': ['sh -x'],
+  '--group': ['audio'],
+  '--host': ['db:10.0.0.9'],
+  '--dns': ['8.8.8.8'],
+  '--dns-option': ['ndots:1'],
+  '--dns-search': ['example.com'],
+  '--secret': ['s'],
+  '--config': ['c'],
+  '--cap-add': ['net_admin'],
+  '--cap-drop': ['chown'],
+  '--sysctl': ['net.core.somaxconn=9'],
+  '--isolation': ['process'],
   '--env': ['A=1'],
   '--workdir': ['/w'],
   '--user': ['1:1'],
@@ -65,6 +77,7 @@ const everyFlag: Readonly<Record<string, readonly string[]>> = {
   '--memory-limit': ['1g'],
   '--memory-reservation': ['1g'],
   '--generic-resources': ['gpu=2'],
+  '--generic-resource': ['gpu=2'],
   '--limit-pids': ['9'],
   '--ulimit': ['nofile=10:20'],
   '--oom-score-adj': ['-5'],
@@ -77,6 +90,7 @@ const everyFlag: Readonly<Record<string, readonly string[]>> = {
   '--health-timeout': ['1s'],
   '--health-retries': ['3'],
   '--health-start-period': ['1s'],
+  '--health-start-interval': ['1s'],
   '--no-healthcheck': [],
   '--log-driver': ['json-file'],
   '--log-opt': ['a=1', '--log-driver', 'json-file'],
@@ -86,6 +100,19 @@ const everyFlag: Readonly<Record<string, readonly string[]>> = {
   '--constraint-add': ['node.role==worker'],
   '--publish-add': ['80'],
   '--mount-add': ['target=/b'],
+  '--container-label-add': ['a=1'],
+  '--group-add': ['audio'],
+  '--host-add': ['db:10.0.0.9'],
+  '--dns-add': ['8.8.8.8'],
+  '--dns-option-add': ['ndots:1'],
+  '--dns-search-add': ['example.com'],
+  '--secret-add': ['s'],
+  '--config-add': ['c'],
+  '--sysctl-add': ['a=1'],
+  '--ulimit-add': ['nofile=10'],
+  '--generic-resource-add': ['gpu=2'],
+  '--network-add': ['net'],
+  '--placement-pref-add': ['spread=node.labels.zone'],
 };
 for (const kind of ['update', 'rollback'])
   Object.assign(everyFlag, {
@@ -104,6 +131,19 @@ const takingAway = [
   '--constraint-rm',
   '--publish-rm',
   '--mount-rm',
+  '--container-label-rm',
+  '--group-rm',
+  '--host-rm',
+  '--dns-rm',
+  '--dns-option-rm',
+  '--dns-search-rm',
+  '--secret-rm',
+  '--config-rm',
+  '--sysctl-rm',
+  '--ulimit-rm',
+  '--generic-resource-rm',
+  '--network-rm',
+  '--placement-pref-rm',
   '--no-tty',
   '--no-open-stdin',
   '--no-read-only',
@@ -117,7 +157,11 @@ test('every flag has an effect', () => {
   const known = command.options
     .flatMap(({ short, long }) => [short, long])
     .filter(
-      (name) => name?.startsWith('--') && !takingAway.includes(name) && name !== '--rollback',
+      (name) =>
+        name?.startsWith('--') &&
+        !takingAway.includes(name) &&
+        name !== '--rollback' &&
+        name !== '--env-file',
     );
   assert.deepEqual([...known].sort(), Object.keys(everyFlag).sort());
   for (const [flag, [value, ...others]] of Object.entries(everyFlag)) {
@@ -129,7 +173,7 @@ test('every flag has an effect', () => {
 
 test('what is not given stays as it was', () => {
   const argv = Object.entries(everyFlag)
-    .filter(([flag]) => !/max-concurrent|no-healthcheck|force|-add$/.test(flag))
+    .filter(([flag]) => !/max-concurrent|no-healthcheck|force|(?<!cap)-add$/.test(flag))
     .flatMap(([flag, [value]]) => [flag, ...(value ? [value] : [])]);
   const whole = apply(empty, '--name', 'web', ...argv);
   assert.ok(wireEqual(apply(whole), whole));
@@ -378,4 +422,70 @@ test('a service that runs no container keeps what it runs', () => {
   };
   assert.deepEqual(apply(generic, '--replicas', '2').task?.runtime, generic.task?.runtime);
   refuses(() => apply(generic, '--image', 'x'), 'it runs no container (generic)');
+});
+
+test('lists: added, changed in place of the same key, removed', () => {
+  const pairs: readonly [name: string, first: string, key: string, changed: string][] = [
+    ['container-label', 'a=1', 'a', 'a=2'],
+    ['sysctl', 'a=1', 'a', 'a=2'],
+    ['ulimit', 'nofile=1', 'nofile', 'nofile=2:3'],
+    ['generic-resource', 'gpu=1', 'gpu', 'gpu=2'],
+    ['network', 'front', 'front', 'name=front,alias=x'],
+    ['secret', 's', 's', 'source=s,mode=0400'],
+    ['config', 'c', 'c', 'source=c,uid=5'],
+    ['placement-pref', 'spread=a', 'spread=a', 'spread=a'],
+    ['host', 'db:10.0.0.9', 'db:10.0.0.9', 'db:10.0.0.9'],
+    ['dns', '8.8.8.8', '8.8.8.8', '8.8.8.8'],
+    ['group', 'g', 'g', 'g'],
+  ];
+  const none = apply(empty, '--image', 'a');
+  for (const [name, first, key, changed] of pairs) {
+    const one = apply(none, `--${name}`, first);
+    assert.ok(wireEqual(apply(none, `--${name}-add`, first), one), `${name}-add`);
+    const other = apply(one, `--${name}-add`, changed);
+    assert.ok(wireEqual(other, apply(none, `--${name}`, changed)), `${name}-add in its place`);
+    const gone = apply(other, `--${name}-rm`, key);
+    const emptied = wireEqual(apply(gone, `--${name}-add`, first), one);
+    assert.ok(emptied && !wireEqual(gone, other), `${name}-rm`);
+  }
+});
+
+test('secrets and configs: all that Docker writes about a file', () => {
+  const spec = apply(
+    empty,
+    ...['--image', 'a', '--secret', 'src=s,target=/etc/key,uid=1,gid=2,mode=440', '--config', 'c'],
+  );
+  const { secrets, configs } = container(spec);
+  assert.deepEqual(secrets[0], {
+    secretId: 's',
+    secretName: 's',
+    target: { $case: 'file', value: { name: '/etc/key', uid: '1', gid: '2', mode: 0o440 } },
+  });
+  assert.deepEqual(configs[0]?.target, {
+    $case: 'file',
+    value: { name: 'c', uid: '0', gid: '0', mode: 0o444 },
+  });
+  refuses(() => apply(empty, '--secret', 'target=x'), '--secret is "target=x"; it needs a source');
+  refuses(
+    () => apply(empty, '--secret', 's,mode=9'),
+    '--secret is "s"; known are source, target, uid, gid, mode',
+  );
+  refuses(
+    () => apply(empty, '--config', 'source=c,mode=9'),
+    '--config is "source=c,mode=9"; write permission bits in octal, like 0440',
+  );
+  refuses(() => apply(empty, '--host', 'x'), '--host is "x"; write name:ip');
+  refuses(() => apply(empty, '--network', 'alias=x'), '--network is "alias=x"; it needs a name');
+  refuses(
+    () => apply(empty, '--network', 'name=x,y=z'),
+    '--network is "y=z"; known are name, alias, ip and driver-opt',
+  );
+});
+
+test('capabilities: what is added is not dropped any more', () => {
+  const spec = apply(empty, '--image', 'a', '--cap-add', 'net_admin', '--cap-drop', 'ALL');
+  assert.deepEqual(container(spec).capabilityAdd, ['CAP_NET_ADMIN']);
+  const turned = apply(spec, '--cap-drop', 'CAP_NET_ADMIN', '--cap-add', 'all');
+  assert.deepEqual(container(turned).capabilityAdd, ['ALL']);
+  assert.deepEqual(container(turned).capabilityDrop, ['CAP_NET_ADMIN']);
 });

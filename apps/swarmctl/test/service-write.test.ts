@@ -209,3 +209,58 @@ test('nodes are activated, paused and drained, at the version that was read', as
   assert.equal(code, 3);
   assert.equal(cluster.nodes[0]?.spec?.availability, 2);
 });
+
+test('scale: several at once, jobs by their completions, and no global ones', async () => {
+  const cluster = new FakeCluster();
+  const service = (id: string, mode: object) =>
+    aService({ id, spec: { annotations: { name: id }, mode: mode as never } });
+  cluster.services = [
+    service('web', { $case: 'replicated', value: { replicas: 1n } }),
+    service('job', { $case: 'replicatedJob', value: { maxConcurrent: 2n, totalCompletions: 2n } }),
+    service('all', { $case: 'global', value: {} }),
+  ];
+  const { code, out, err } = await runCtl(cluster, [
+    ...['service', 'scale', '-d', 'web=3', 'all=2', 'job=9'],
+  ]);
+  assert.equal(code, 2);
+  assert.match(err, /--replicas does not go with a global service/);
+  assert.equal(out, 'web scaled to 3\njob scaled to 9\n');
+  assert.deepEqual(
+    cluster.services.map(({ spec }) => spec?.mode),
+    [
+      { $case: 'replicated', value: { replicas: 3n } },
+      { $case: 'replicatedJob', value: { maxConcurrent: 2n, totalCompletions: 9n } },
+      { $case: 'global', value: {} },
+    ],
+  );
+  for (const word of ['web', 'web=', '=3', 'web=x'])
+    assert.equal((await runCtl(cluster, ['service', 'scale', word])).code, 2, word);
+});
+
+test('rollback as a command of its own', async () => {
+  const cluster = new FakeCluster();
+  cluster.services = [aService({ id: 'web', spec: { annotations: { name: 'web' } } })];
+  assert.equal((await runCtl(cluster, ['service', 'rollback', '-d', 'web'])).code, 0);
+  const [asked] = cluster.requests<UpdateServiceRequest>('updateService');
+  assert.equal(asked?.rollback, UpdateServiceRequest_Rollback.PREVIOUS);
+});
+
+test('ps lists what has ended too', async () => {
+  const cluster = new FakeCluster();
+  const web = aService({ id: 'web', spec: { annotations: { name: 'web' } } });
+  cluster.services = [web];
+  cluster.tasks = [aTaskOf(web, { id: 't1', desiredState: 640, status: { state: 704, err: 'x' } })];
+  assert.match((await runCtl(cluster, ['service', 'ps', 'web'])).out, /t1 .*Failed/);
+});
+
+test('variables from files: comments, blank lines, and names that are known here', async () => {
+  const cluster = new FakeCluster();
+  const { code, err } = await runCtl(
+    cluster,
+    ['service', 'create', '-d', '--env-file', 'f', '-e', 'C=3', 'busybox'],
+    { files: { f: '# a comment\nA=1\n\nHOME\nNOBODY\r\n' }, env: { HOME: '/root' } },
+  );
+  assert.equal(code, 0, err);
+  const spec = cluster.requests<CreateServiceRequest>('createService')[0]?.spec;
+  assert.deepEqual(spec && container(spec).env, ['A=1', 'HOME=/root', 'C=3']);
+});
