@@ -12,7 +12,7 @@ interface NetworkFlag {
   readonly options: Readonly<Record<string, string>>;
 }
 
-export function networkFlag(flag: string, text: string): NetworkFlag {
+function networkFlag(flag: string, text: string): NetworkFlag {
   if (!text.includes('=')) return { name: text, aliases: [], addresses: [], options: {} };
   let name = '';
   const aliases: string[] = [];

@@ -40,6 +40,8 @@ export class FakeCluster {
   secrets: Secret[] = [];
   configs: Config[] = [];
   volumes: Volume[] = [];
+  /** How many objects it has given an id. */
+  made = 0;
   /** Called after a service was changed. */
   onServiceUpdate: (service: Service) => void = () => undefined;
   /** The managers' unlock key. */
@@ -201,7 +203,8 @@ function dataHandlers(
     [`create${Kind}`]: ({ spec }: { spec: Held['spec'] }) => {
       if (held().some((object) => nameOf(object) === spec?.annotations?.name))
         throw new SwarmError('already-exists', 'RPC_REMOTE', `${kind} already exists`);
-      const id = `new${kind}${held().length}`.padEnd(25, '0');
+      cluster.made += 1;
+      const id = `new${kind}${cluster.made}`.padEnd(25, '-');
       const made = { ...type.fromPartial({ id, meta: { version: { index: 1n } } } as never), spec };
       hold([...held(), made as Held]);
       return { [kind]: made };
