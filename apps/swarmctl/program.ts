@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { addCompletionCommands } from './commands/completion.js';
+import { addExplainCommand } from './commands/explain.js';
 import { addUnlockCommand } from './commands/unlock.js';
 import type { Io } from './io.js';
 import {
@@ -98,6 +99,7 @@ export async function createProgram(
     if (argv.includes(name)) (await load())(group, open, io, present);
     command.addCommand(withGlobalFlags(group));
   }
+  addExplainCommand(command, open);
   addUnlockCommand(command, io);
   addCompletionCommands(command, open, io);
   for (const one of everyCommand(command)) speakThrough(io, one);

@@ -9,8 +9,8 @@ import { holdsResources, taskTime } from '@swarmkit/sdk/model/task';
 import { timestampToMs } from '@swarmkit/sdk/model/time';
 import type { Node, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { GenericResource } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { hostPorts } from './filters/host-port.js';
-import { GenericStock } from './generic-stock.js';
+import { hostPorts } from '@swarmkit/sdk/model/placement/host-port';
+import { GenericStock } from '@swarmkit/sdk/model/placement/generic-stock';
 
 /** How long a failed task speaks against its node. */
 const failureMemoryMs = 5 * 60_000;

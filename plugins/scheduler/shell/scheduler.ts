@@ -6,7 +6,7 @@ import {
 } from '@swarmkit/sdk/contracts/reconciler';
 import type { SchedulerFilter, SchedulerScorer } from '@swarmkit/sdk/contracts/scheduling';
 import type { Writer } from '@swarmkit/sdk/contracts/store';
-import { builtInFilters } from '../core/built-in-filters.js';
+import { builtInFilters } from '@swarmkit/sdk/model/placement/built-in-filters';
 import { type Policies, schedule } from '../core/schedule.js';
 import { builtInScorers } from '../core/scorers.js';
 import { guardedFilter, guardedScorer } from './guard.js';

@@ -9,7 +9,7 @@ import {
   PortConfig_PublishMode,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { ClusterLoad } from '../core/cluster-load.js';
-import { builtInFilters } from '../core/built-in-filters.js';
+import { builtInFilters } from '@swarmkit/sdk/model/placement/built-in-filters';
 import { Pipeline } from '../core/pipeline.js';
 import { Cluster } from './cluster.js';
 

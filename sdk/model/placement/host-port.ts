@@ -1,7 +1,7 @@
-import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
-import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { type PortConfig, PortConfig_PublishMode } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { onNodes } from '../explain.js';
+import type { SchedulerFilter } from '../../contracts/scheduling.js';
+import type { Task } from '../../wire/gen/swarmkit/objects.js';
+import { type PortConfig, PortConfig_PublishMode } from '../../wire/gen/swarmkit/types.js';
+import { onNodes } from './on-nodes.js';
 
 /** Two tasks cannot publish the same port on one host. Port 0 lets the engine choose, and never clashes. */
 export const hostPortFilter: SchedulerFilter = {

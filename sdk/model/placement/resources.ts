@@ -1,5 +1,5 @@
-import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
-import { onNodes } from '../explain.js';
+import type { SchedulerFilter } from '../../contracts/scheduling.js';
+import { onNodes } from './on-nodes.js';
 
 /** What the task reserves must be left on the node: CPU, memory, and generic resources. */
 export const resourcesFilter: SchedulerFilter = {

@@ -1,7 +1,7 @@
-import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
-import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { Mount_Type, type PluginDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { onNodes } from '../explain.js';
+import type { SchedulerFilter } from '../../contracts/scheduling.js';
+import type { Task } from '../../wire/gen/swarmkit/objects.js';
+import { Mount_Type, type PluginDescription } from '../../wire/gen/swarmkit/types.js';
+import { onNodes } from './on-nodes.js';
 
 /** Volume, network and log drivers that the task names must be installed on the node. */
 export const pluginsFilter: SchedulerFilter = {

@@ -2,8 +2,8 @@
  * What is left of a node's generic resources. A kind is either an amount (`fpga`, 4) or a set of named
  * values (`gpu`: a, b, c); tasks always reserve an amount, and get names where the node has names.
  */
-import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import type { GenericResource } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { Task } from '../../wire/gen/swarmkit/objects.js';
+import type { GenericResource } from '../../wire/gen/swarmkit/types.js';
 
 export class GenericStock {
   private readonly amounts = new Map<string, bigint>();

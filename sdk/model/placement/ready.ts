@@ -1,6 +1,6 @@
-import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
-import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
-import { NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { SchedulerFilter } from '../../contracts/scheduling.js';
+import { NodeSpec_Availability } from '../../wire/gen/swarmkit/specs.js';
+import { NodeStatus_State } from '../../wire/gen/swarmkit/types.js';
 
 export const readyFilter: SchedulerFilter = {
   id: 'ready',

@@ -1,4 +1,4 @@
-import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
+import type { SchedulerFilter } from '../../contracts/scheduling.js';
 
 /** `max_replicas`: how many tasks of the service one node may run. */
 export const maxReplicasFilter: SchedulerFilter = {

@@ -1,6 +1,6 @@
-import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
-import type { Platform } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { onNodes } from '../explain.js';
+import type { SchedulerFilter } from '../../contracts/scheduling.js';
+import type { Platform } from '../../wire/gen/swarmkit/types.js';
+import { onNodes } from './on-nodes.js';
 
 /** The image runs on one of the listed platforms; an empty os or architecture means any. */
 export const platformFilter: SchedulerFilter = {

@@ -1,7 +1,7 @@
-import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
-import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { Mount_Type } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { onNodes } from '../explain.js';
+import type { SchedulerFilter } from '../../contracts/scheduling.js';
+import type { Task } from '../../wire/gen/swarmkit/objects.js';
+import { Mount_Type } from '../../wire/gen/swarmkit/types.js';
+import { onNodes } from './on-nodes.js';
 
 /** Cluster (CSI) volumes are not managed by this cluster, so no node can offer one. */
 export const clusterVolumesFilter: SchedulerFilter = {

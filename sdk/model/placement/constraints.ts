@@ -1,11 +1,7 @@
-import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
-import {
-  type Constraint,
-  meetsConstraints,
-  parseConstraintsOrNone,
-} from '@swarmkit/sdk/model/constraint';
-import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { onNodes } from '../explain.js';
+import type { SchedulerFilter } from '../../contracts/scheduling.js';
+import { type Constraint, meetsConstraints, parseConstraintsOrNone } from '../constraint.js';
+import type { Task } from '../../wire/gen/swarmkit/objects.js';
+import { onNodes } from './on-nodes.js';
 
 /** Constraints that do not parse count as none: the API refuses them, so they come from elsewhere. */
 export const constraintsFilter: SchedulerFilter = {

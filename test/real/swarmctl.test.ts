@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Cleanup } from '../harness/cleanup.js';
+import { Daemon } from '../harness/daemon.js';
+import { swarmctl } from '../harness/run.js';
+import { Swarm } from '../harness/swarm.js';
+
+/** The whole of swarmctl against a real swarmd, tasks being plain processes: one short life of each command. */
+
+const cleanup = new Cleanup();
+let daemon: Daemon;
+
+/** Runs a command that must go well, and answers what it printed. */
+async function ctl(...words: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await swarmctl(daemon.socket, ...words);
+  assert.equal(status, 0, `swarmctl ${words.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+function file(name: string, text: string): string {
+  const full = path.join(daemon.stateDir, name);
+  writeFileSync(full, text);
+  return full;
+}
+
+describe('swarmctl against a real daemon', () => {
+  before(async () => {
+    const stateDir = path.join(cleanup.folder(), 'state');
+    daemon = new Daemon({ stateDir, executor: 'process' }, cleanup);
+    await daemon.start();
+    const swarm = new Swarm(daemon.socket);
+    cleanup.add('control connection', () => swarm.close());
+    await swarm.ready();
+  });
+  after(() => cleanup.run());
+
+  it('services: created, scaled, listed, changed and rolled back', async () => {
+    await ctl('service', 'create', '--name', 'web', 'busybox', 'sleep', '1000');
+    await ctl('service', 'scale', 'web=2');
+    assert.match(await ctl('service', 'ls'), /web +replicated +2\/2/);
+    await ctl('service', 'update', '--env-add', 'A=1', '--update-parallelism', '0', 'web');
+    await ctl('service', 'rollback', 'web');
+    assert.doesNotMatch(await ctl('service', 'inspect', 'web'), /Environment/);
+    const lines = (await ctl('service', 'ps', 'web')).trim().split('\n');
+    assert.ok(lines.length > 3, 'what has ended is listed too');
+    assert.match(await ctl('explain', 'web'), /State: +2 of 2\n/);
+  });
+
+  it('a job is waited for until it has completed', async () => {
+    await ctl(
+      ...['service', 'create', '--name', 'job', '--mode', 'replicated-job', '--replicas', '3'],
+      ...['--max-concurrent', '2', 'busybox', 'true'],
+    );
+    assert.match(await ctl('service', 'ls'), /job +replicated-job +0\/2 \(3\/3 completed\)/);
+  });
+
+  it('what no node can take is explained', async () => {
+    await ctl(
+      ...['service', 'create', '--detach', '--name', 'picky', '--constraint'],
+      ...['node.labels.disk==ssd', '--reserve-cpu', '4096', 'busybox', 'sleep', '1'],
+    );
+    const text = await ctl('explain', 'picky');
+    assert.match(text, /not enough left: .*; does not meet node\.labels\.disk==ssd\n/);
+  });
+
+  it('secrets and configs: created, used, rotated, removed', async () => {
+    for (const kind of ['secret', 'config']) {
+      await ctl(kind, 'create', '--label', 'a=b', 'key', file('one', 'one'));
+      // Processes can be given no secrets: the service has no task.
+      const name = `with-${kind}`;
+      await ctl(
+        ...['service', 'create', '--name', name, '--replicas', '0'],
+        ...[`--${kind}`, 'source=key,target=k.pem,mode=0400', 'busybox', 'sleep', '1'],
+      );
+      const used = await swarmctl(daemon.socket, kind, 'rm', 'key');
+      assert.match(
+        used.stderr,
+        new RegExp(`${kind} 'key' is in use by the following service: ${name}`),
+      );
+      await ctl(kind, 'rotate', 'key', file('two', 'two'));
+      const listed = await ctl(kind, 'ls');
+      assert.match(listed, /key\.v2/);
+      assert.doesNotMatch(listed, /key +\d/);
+      await ctl('service', 'rm', name);
+      await ctl(kind, 'rm', 'key');
+      assert.doesNotMatch(await ctl(kind, 'ls'), /key/);
+    }
+  });
+
+  it('networks and volumes: created, shown, removed', async () => {
+    await ctl('network', 'create', '-d', 'bridge', 'back');
+    assert.match(await ctl('network', 'inspect', 'back'), /Driver: +bridge\n/);
+    await ctl('network', 'rm', 'back');
+    await ctl('volume', 'create', '-d', 'csi', '--group', 'fast', 'data');
+    await ctl('volume', 'update', '--availability', 'drain', 'data');
+    assert.match(await ctl('volume', 'ls'), /data +fast +csi +Drain +Not made yet/);
+    await ctl('volume', 'rm', 'data');
+  });
+
+  it('a placeholder that no node could fill in is refused at once', async () => {
+    const { status, stderr } = await swarmctl(
+      daemon.socket,
+      ...['service', 'create', '--hostname', '{{.Nothing.here}}', 'busybox'],
+    );
+    assert.equal(status, 1);
+    assert.match(stderr, /expanding hostname failed: .*can't evaluate field Nothing/);
+  });
+});
