@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { aTask } from '@swarmkit/sdk/testkit/fixtures';
 import type { GenericResource } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { GenericStock } from '../core/generic-stock.js';
+import { GenericStock } from '@swarmkit/sdk/model/placement/generic-stock';
 
 const amount = (kind: string, value: bigint): GenericResource => ({
   resource: { $case: 'discreteResourceSpec', value: { kind, value } },
