@@ -29,15 +29,6 @@ export async function writesASecond(
   return (done / (performance.now() - from)) * 1000;
 }
 
-/** Exactly so many writes. */
-export async function writeMany(write: Write, count: number, callers: number): Promise<void> {
-  let left = count;
-  const caller = async (): Promise<void> => {
-    while (left-- > 0) await writeOne(write);
-  };
-  await Promise.all(Array.from({ length: callers }, caller));
-}
-
 /** Of so many writes, one after the other, in s. */
 export async function latencies(write: Write, count: number): Promise<readonly number[]> {
   const times: number[] = [];

@@ -10,14 +10,14 @@ import {
   ControlService,
   CreateConfigRequest,
   GetConfigRequest,
-  ListConfigsRequest,
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { Cleanup } from '../harness/cleanup.js';
 import { ManagerGroup, type ManagerProcess } from '../harness/manager-group.js';
 import { residentBytes } from '../harness/process-cost.js';
 import { until } from '../harness/until.js';
+import { fill } from './full-folder.js';
 import { LightConnection } from './light-rpc.js';
-import { latencies, untilWritten, type Write, writeMany, writesASecond } from './raft-load.js';
+import { latencies, untilWritten, type Write, writesASecond } from './raft-load.js';
 import { EtcdGroup, startDockerManager } from './raft-peers.js';
 import { type Figure, median } from './report.js';
 
@@ -128,20 +128,14 @@ async function failovers(group: ManagerGroup, rounds: number): Promise<readonly 
 async function restart(cleanup: Cleanup): Promise<readonly Figure[]> {
   const group = await ManagerGroup.start(1, cleanup);
   const { daemon } = await group.leader();
-  const link = new LightConnection(`unix:${daemon.socket}`);
-  await writeMany(writing(link), OBJECTS, CALLERS);
-  link.close();
+  await daemon.stop();
+  const configId = await fill(daemon.stateDir, OBJECTS);
   const control = connectControl(daemon.socket);
   cleanup.add('control connection', () => control.close());
-  const { configs } = await control.listConfigs(
-    ListConfigsRequest.fromPartial({ filters: { namePrefixes: ['0', '1', '2', '3'] } }),
-  );
-  const configId = configs.at(-1)?.id ?? '';
-  await daemon.stop();
   const from = performance.now();
   daemon.spawn();
   await until('the manager serves again', () =>
-    control.getConfig(GetConfigRequest.create({ configId }), { timeoutMs: 5_000 }),
+    control.getConfig(GetConfigRequest.create({ configId }), { timeoutMs: 30_000 }),
   );
   const seconds = (performance.now() - from) / 1000;
   const figure = figureOf('1 manager');
