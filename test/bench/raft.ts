@@ -111,6 +111,11 @@ async function failover(cleanup: Cleanup, rounds: number): Promise<readonly Figu
 
 async function failovers(group: ManagerGroup, rounds: number): Promise<readonly number[]> {
   const times: number[] = [];
+  // With two voters of which one dies there is no majority.
+  await until('all managers vote', () => {
+    const said = group.managers.flatMap(({ daemon }) => daemon.said());
+    return said.filter((line) => line.startsWith('a manager has caught up')).length >= 2;
+  });
   for (let round = 0; round < rounds; round++) {
     const leader = await group.leader();
     const links = group.managers
