@@ -8,7 +8,8 @@ import type { Draft, ObjectKind, View, Writer } from './store.js';
  * pure function of what it is given: no clock, no dice, no memory between two turns.
  * Invariants: the same input gives the same plan; a plan on its own result is empty (both are property
  * tests in the testkit). A stage that throws has its part of the turn undone and is reported as a
- * fault; the other stages go on. Times are instants in the store; `wakeAt` asks for a turn then.
+ * fault; the other stages go on. A stage may itself undo what threw for one object and go on with the
+ * others: then it names the object in `failures`. Times are instants in the store; `wakeAt` asks for a turn then.
  * Answers combine by order: each stage sees what the ones before it planned.
  */
 export interface Reconciler {
@@ -55,6 +56,16 @@ export interface TurnResult {
    * nothing is left unfinished.
    */
   readonly unfinished?: readonly ObjectRef[] | undefined;
+  /**
+   * Objects that could not be worked out because of a bug, and of which nothing is left in the draft: each is
+   * a fault. They are shown to this stage again when they change, and after a while.
+   */
+  readonly failures?: readonly ObjectFailure[] | undefined;
+}
+
+export interface ObjectFailure {
+  readonly object: ObjectRef;
+  readonly error: unknown;
 }
 
 export interface ObjectRef {

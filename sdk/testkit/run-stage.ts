@@ -1,6 +1,6 @@
 /**
  * Runs one reconciler on a fake store, as the turn would: on a draft of the head, committed when it
- * returns. What a stage throws comes out, and nothing is committed.
+ * returns. What a stage throws, or names as a failure, comes out, and nothing is committed.
  */
 import type { Dirty, ObjectRef, Reconciler } from '../contracts/reconciler.js';
 import type { Change, Commit, ObjectKind } from '../contracts/store.js';
@@ -38,14 +38,16 @@ export function runStage(
   options: StageOptions = {},
 ): StageRun {
   const commits = store.commits.length;
-  const { wakeAt, unfinished = [] } = store.updateNow(reconciler.writer, (draft) =>
-    reconciler.reconcile({
+  const { wakeAt, unfinished = [] } = store.updateNow(reconciler.writer, (draft) => {
+    const result = reconciler.reconcile({
       draft,
       now: options.now ?? fixtureTime,
       id: options.id ?? countedIds(store),
       dirty: options.dirty ?? everythingDirty,
-    }),
-  );
+    });
+    for (const { error } of result.failures ?? []) throw error;
+    return result;
+  });
   const changes = store.commits.slice(commits).flatMap((commit) => commit.changes);
   return { changes, wakeAt, unfinished };
 }

@@ -1,5 +1,10 @@
 /** One run of the orchestrator's stage. */
-import type { TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
+import type {
+  ObjectFailure,
+  ObjectRef,
+  TurnInput,
+  TurnResult,
+} from '@swarmkit/sdk/contracts/reconciler';
 import { affectedServices } from './affected-services.js';
 import { dissolve, reconcileService } from './reconcile-service.js';
 import { World } from './world.js';
@@ -13,21 +18,46 @@ const READS_FOR_A_SERVICE = 8;
  * About `limit` changes, the same share for each service; what is left of one is for the next run, so
  * that nobody waits for the 10,000 tasks of somebody else. So are services that it does not come to,
  * since others had many slots to be read; every run begins with another one, so that none is always last.
+ * Nor does anybody wait for a service that cannot be worked out: it is left out, and named.
  */
 export function orchestrate(input: TurnInput, limit: number): TurnResult {
   const world = new World(input);
   const ids = rotated(affectedServices(world, input.dirty), input.draft.index);
+  const start = world.draft.mark();
+  const together = inTurn(world, ids, limit, false);
+  if (together.failures.length === 0) return together;
+  // Seldom: begin again with a mark before each service. To set one is not free, so it is not the rule.
+  world.draft.rollback(start);
+  world.slotsRead = 0;
+  return inTurn(world, ids, limit, true);
+}
+
+/** `apart`: a service that throws is undone by itself, and the others go on; else it ends the run. */
+function inTurn(world: World, ids: readonly string[], limit: number, apart: boolean) {
   const share = Math.ceil(limit / ids.length);
-  const isUnfinished = (id: string): boolean => {
-    if (world.slotsRead > limit * READS_FOR_A_CHANGE) return true;
-    world.slotsRead += READS_FOR_A_SERVICE;
-    const service = input.draft.get('service', id);
-    return service === undefined || service.pendingDelete
-      ? !dissolve(world, id, share)
-      : !reconcileService(world, service, share);
-  };
-  const unfinished = ids.filter(isUnfinished).map((id) => ({ kind: 'service' as const, id }));
-  return { wakeAt: world.wake, unfinished };
+  const unfinished: ObjectRef[] = [];
+  const failures: ObjectFailure[] = [];
+  for (const id of ids) {
+    const object = { kind: 'service', id } as const;
+    const mark = apart ? world.draft.mark() : undefined;
+    try {
+      if (!isFinished(world, id, limit, share)) unfinished.push(object);
+    } catch (error) {
+      failures.push({ object, error });
+      if (mark === undefined) break;
+      world.draft.rollback(mark);
+    }
+  }
+  return { wakeAt: world.wake, unfinished, failures };
+}
+
+function isFinished(world: World, id: string, limit: number, share: number): boolean {
+  if (world.slotsRead > limit * READS_FOR_A_CHANGE) return false;
+  world.slotsRead += READS_FOR_A_SERVICE;
+  const service = world.draft.get('service', id);
+  return service === undefined || service.pendingDelete
+    ? dissolve(world, id, share)
+    : reconcileService(world, service, share);
 }
 
 const idDigits = '0123456789abcdefghijklmnopqrstuvwxyz';

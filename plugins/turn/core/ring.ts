@@ -12,6 +12,7 @@ import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { StageLedger } from './stage-ledger.js';
 
 export interface StageFailure {
+  /** Its writer id; with the object, where it could do without that one. */
   readonly stage: string;
   readonly error: unknown;
 }
@@ -82,7 +83,9 @@ export class Ring {
       ran.push(writer.id);
       try {
         const result = ledger.stage.reconcile({ draft: draft.as(writer), now, id, dirty });
-        ledger.ran(result);
+        ledger.ran(result, now);
+        for (const { object, error } of result.failures ?? [])
+          failures.push({ stage: `${writer.id}, ${object.kind} ${object.id}`, error });
         if ((result.unfinished ?? []).length > 0) goesOn = true;
       } catch (error) {
         draft.rollback(mark);

@@ -145,6 +145,36 @@ test('a stage that throws is undone, named and retried with everything; the othe
   assert.equal(rig.faults.length, 2);
 });
 
+test('an object that a stage had to leave out is named, and shown again when it changes and after 10 s', async (t) => {
+  const rig = rigFor(t);
+  rig.store.seed({ service: ['s1', 's2'].map((id) => aService({ id })) });
+  let broken = true;
+  await rig.start(
+    rig.stage('careful', 1, ({ dirty }) =>
+      broken && (dirty.everything || dirty.ids('service').has('s1'))
+        ? { failures: [{ object: { kind: 'service', id: 's1' }, error: new Error('no cheese') }] }
+        : undefined,
+    ),
+  );
+  assert.deepEqual(rig.faults, ['stage careful, service s1: Error: no cheese']);
+  rig.taken();
+  touch(rig, 's2');
+  await rig.rest();
+  assert.deepEqual(ids(rig.taken()), ['careful:s2'], 'others are not held up');
+  touch(rig, 's1');
+  await rig.rest();
+  assert.deepEqual(ids(rig.taken()), ['careful:s1']);
+  assert.equal(rig.faults.length, 2);
+  broken = false;
+  await rig.advance(9_999);
+  assert.deepEqual(rig.taken(), []);
+  await rig.advance(1);
+  assert.deepEqual(ids(rig.taken()), ['careful:s1']);
+  await rig.advance(60_000);
+  assert.deepEqual(rig.taken(), []);
+  assert.equal(rig.faults.length, 2);
+});
+
 test('a turn that was not committed is planned anew from everything, after a while', async (t) => {
   const rig = rigFor(t);
   rig.store.seed({ service: [aService({ id: 's1' })] });
