@@ -39,6 +39,10 @@ export function parseCommandLine(argv: readonly string[], version: string): Flag
       ]),
     )
     .option('--hostname <name>', "this node's name (default: the machine's)")
+    .option(
+      '--generic-node-resources <kind=value,…>',
+      'what the node has of its own kinds, like fpga=2,gpu=UUID1,gpu=UUID2',
+    )
     .addOption(
       new Option('-l, --log-level <level>', 'what is logged (default: info)').choices([
         ...logLevels,

@@ -15,6 +15,7 @@ export interface ConfigFile {
   readonly 'join-token'?: string;
   readonly availability?: string;
   readonly hostname?: string;
+  readonly 'generic-node-resources'?: string;
   readonly 'log-level'?: string;
   readonly executor?: string;
   readonly 'containerd-addr'?: string;
@@ -45,6 +46,7 @@ const kinds: Readonly<Record<keyof ConfigFile, Kind>> = {
   'join-token': string,
   availability: string,
   hostname: string,
+  'generic-node-resources': string,
   'log-level': string,
   executor: string,
   'containerd-addr': string,

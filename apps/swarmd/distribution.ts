@@ -94,6 +94,9 @@ export function pluginConfig(settings: Settings): Record<string, Record<string, 
     agent: {
       controlSocket: settings.listenControlApi,
       ...(settings.hostname === undefined ? {} : { hostname: settings.hostname }),
+      ...(settings.genericNodeResources === undefined
+        ? {}
+        : { genericResources: settings.genericNodeResources }),
     },
     ...executorConfig(settings, dir('runtime')),
   };

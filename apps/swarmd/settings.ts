@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
-import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { parseGenericResources } from '@swarmkit/sdk/model/generic-resource-text';
+import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { hostPortProblem, portOf, reachableAt } from './addresses.js';
 import type { ConfigFile } from './config-file.js';
 
@@ -23,6 +24,8 @@ export interface Settings {
   /** The other managers are lost for good. A flag alone: nothing to be left in a file. */
   readonly forceNewCluster: boolean;
   readonly hostname: string | undefined;
+  /** `fpga=2,gpu=UUID1,gpu=UUID2`, checked. */
+  readonly genericNodeResources: string | undefined;
   readonly logLevel: LogLevel;
   readonly executor: ExecutorName;
   /** Paths of the runtimes' sockets. */
@@ -61,6 +64,7 @@ export interface Flags {
   readonly joinToken?: string;
   readonly availability?: string;
   readonly hostname?: string;
+  readonly genericNodeResources?: string;
   readonly logLevel?: string;
   readonly executor?: string;
   readonly containerdAddr?: string;
@@ -88,6 +92,7 @@ export async function settingsFrom(
     join: joinOf(given),
     forceNewCluster: flags.forceNewCluster ?? false,
     hostname: given.text('hostname', 'hostname'),
+    genericNodeResources: genericResourcesOf(given),
     logLevel: oneOf('log-level', logLevels, given.text('logLevel', 'log-level') ?? 'info'),
     executor: oneOf('executor', executorNames, given.text('executor', 'executor') ?? 'containerd'),
     containerdAddr:
@@ -134,6 +139,17 @@ function joinOf(given: Given): Join | undefined {
     ...(token === undefined ? {} : { token }),
     ...(availability === undefined ? {} : { availability }),
   };
+}
+
+function genericResourcesOf(given: Given): string | undefined {
+  const text = given.text('genericNodeResources', 'generic-node-resources');
+  if (text === undefined) return undefined;
+  try {
+    parseGenericResources(text);
+  } catch (error) {
+    throw refuse(`generic-node-resources: ${messageOf(error)}`);
+  }
+  return text;
 }
 
 async function configOf({ config }: Flags, cwd: string): Promise<ConfigFile> {

@@ -9,6 +9,7 @@ import { Agent, type AgentConfig, defaultHeavyLimit } from './shell/agent.js';
 /** Drives this node's tasks from assigned to finished, as the managers want them. */
 
 const agents = new WeakMap<Context<AgentConfig>, Agent>();
+const text = { type: 'string', minLength: 1 } as const;
 
 export const agent = definePlugin<AgentConfig>({
   id: 'agent',
@@ -21,17 +22,14 @@ export const agent = definePlugin<AgentConfig>({
   config: {
     type: 'object',
     properties: {
-      hostname: { type: 'string', minLength: 1, description: "default: the machine's" },
+      hostname: { ...text, description: "default: the machine's" },
+      genericResources: { ...text, description: 'of its own kinds, like fpga=2,gpu=UUID1' },
       managers: {
         type: 'array',
-        items: { type: 'string', minLength: 1 },
+        items: text,
         description: 'host:port of managers to join by',
       },
-      controlSocket: {
-        type: 'string',
-        minLength: 1,
-        description: "path of this node's own control socket",
-      },
+      controlSocket: { ...text, description: "path of this node's own control socket" },
       heavyLimit: {
         type: 'integer',
         minimum: 1,

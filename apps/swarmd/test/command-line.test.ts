@@ -34,6 +34,7 @@ test("SwarmKit's flags and those of our own", () => {
   assert.deepEqual(
     parse(
       ...['-d', 'state', '--listen-control-api', 'a.sock', '--listen-remote-api', ':4242'],
+      ...['--generic-node-resources', 'gpu=a,gpu=b'],
       ...['--hostname', 'alpha', '-l', 'debug', '--config', 'c.yaml', '--executor', 'docker'],
       ...[
         '--containerd-addr',
@@ -51,6 +52,7 @@ test("SwarmKit's flags and those of our own", () => {
       listenControlApi: 'a.sock',
       listenRemoteApi: ':4242',
       hostname: 'alpha',
+      genericNodeResources: 'gpu=a,gpu=b',
       logLevel: 'debug',
       config: 'c.yaml',
       executor: 'docker',

@@ -36,6 +36,13 @@ test('only the chosen executor is configured', () => {
   assert.deepEqual(executorsOf('process'), { 'executor-process': { dir: '/state/runtime' } });
 });
 
+test('generic resources go to the agent', () => {
+  assert.equal(
+    pluginConfig({ ...base, genericNodeResources: 'fpga=2' }).agent?.genericResources,
+    'fpga=2',
+  );
+});
+
 test('a hostname goes to the agent', () => {
   assert.equal(pluginConfig({ ...base, hostname: 'alpha' }).agent?.hostname, 'alpha');
 });

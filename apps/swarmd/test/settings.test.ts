@@ -45,6 +45,7 @@ test('defaults', async () => {
     join: undefined,
     forceNewCluster: false,
     hostname: undefined,
+    genericNodeResources: undefined,
     logLevel: 'info',
     executor: 'containerd',
     containerdAddr: '/run/containerd/containerd.sock',
@@ -64,6 +65,7 @@ join-addr: 10.0.0.2:4242, [::2]:4242
 join-token: SWMTKN
 availability: pause
 hostname: alpha
+generic-node-resources: fpga=2,gpu=a
 log-level: warn
 executor: docker
 containerd-addr: unix:///run/c.sock
@@ -83,6 +85,7 @@ test('the file, with its paths relative to itself', async () => {
     join: { addresses: ['10.0.0.2:4242', '[::2]:4242'], token: 'SWMTKN', availability: 'pause' },
     forceNewCluster: false,
     hostname: 'alpha',
+    genericNodeResources: 'fpga=2,gpu=a',
     logLevel: 'warn',
     executor: 'docker',
     containerdAddr: '/run/c.sock',
@@ -122,6 +125,13 @@ test('flags win over the file, with their paths relative to the working folder',
     engineAddr: '/e.sock',
     load: [path.join(etc, 'plugins'), '/opt/plugins', path.join(cwd, 'more')],
   });
+});
+
+test('generic resources that make no sense are refused', async () => {
+  assert.equal(
+    await refusal(settingsFrom({ genericNodeResources: 'gpu=a,gpu=1' }, cwd)),
+    "SWARMD_SETTING: generic-node-resources: could not parse GenericResource: mixed discrete and named resources in expression 'gpu=[a 1]'",
+  );
 });
 
 test('what the file does not say is as without it', async () => {

@@ -4,9 +4,14 @@ import type { IdentityNews, NodeIdentity } from '@swarmkit/sdk/contracts/identit
 import type { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
 import type { RpcClient } from '@swarmkit/sdk/contracts/rpc';
 import type { Storage } from '@swarmkit/sdk/contracts/storage';
+import { parseGenericResources } from '@swarmkit/sdk/model/generic-resource-text';
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
-import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import {
+  type GenericResource,
+  type NodeDescription,
+  Resources,
+} from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { ExecutorSet } from './executors.js';
 import { LogPublisher } from './log-publisher.js';
 import { NodeNews } from './node-news.js';
@@ -19,6 +24,8 @@ import { Worker } from './worker.js';
 export interface AgentConfig {
   /** Default: the machine's. */
   readonly hostname?: string;
+  /** What the node has of its own kinds, as `fpga=2,gpu=UUID1,gpu=UUID2`. Default: what its executors say. */
+  readonly genericResources?: string;
   /** `host:port` of managers, for as long as none has told us of the others. */
   readonly managers?: readonly string[];
   /** Path of this node's own control socket, used while this node is a manager. */
@@ -46,6 +53,7 @@ export const defaultHeavyLimit = 4;
 export class Agent {
   private readonly executors: ExecutorSet;
   private readonly news: NodeNews;
+  private readonly generic: readonly GenericResource[] | undefined;
   private readonly stopping = new AbortController();
   private database: TaskDatabase | undefined;
   private worker: Worker | undefined;
@@ -53,6 +61,9 @@ export class Agent {
   private looping: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: AgentParts) {
+    const { genericResources } = parts.config;
+    this.generic =
+      genericResources === undefined ? undefined : parseGenericResources(genericResources);
     this.executors = new ExecutorSet(
       parts.executors,
       parts.log,
@@ -136,6 +147,10 @@ export class Agent {
     const { rootsPem, issuerSubject, issuerPublicKey } = this.parts.identity.current();
     return {
       ...found,
+      resources:
+        this.generic === undefined
+          ? found.resources
+          : Resources.create({ ...found.resources, generic: this.generic }),
       tlsInfo: {
         trustRoot: Buffer.from(rootsPem),
         certIssuerSubject: Buffer.from(issuerSubject),

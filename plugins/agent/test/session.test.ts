@@ -34,6 +34,23 @@ describe('a session', () => {
   };
   const registrations = (count: number) => () => manager.registrations.length >= count;
 
+  it('says what the node has of its own kinds, beside what its executors say', async () => {
+    machine = new Machine({ controlSocket: '/control', genericResources: 'gpu=a,gpu=b,fpga=2' });
+    manager = machine.manager;
+    await machine.start();
+    await machine.until('registered', registrations(1), 200);
+    const resources = manager.registrations[0]?.description?.resources;
+    assert.equal(resources?.nanoCpus, 4_000_000_000n);
+    assert.deepEqual(
+      resources?.generic.map(({ resource }) => resource?.value),
+      [
+        { kind: 'gpu', value: 'a' },
+        { kind: 'gpu', value: 'b' },
+        { kind: 'fpga', value: 2n },
+      ],
+    );
+  });
+
   it('describes the node: executors merged, hostname, who issued its certificate', async () => {
     machine = new Machine({ controlSocket: '/control', hostname: 'alpha' });
     manager = machine.manager;
