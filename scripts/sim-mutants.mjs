@@ -1,9 +1,10 @@
-// npm run sim:mutants: shows that the tests of the raft core are awake. Each mutant of
-// plugins/raft/test/mutants.ts is the compiled core with one thing broken; its lives (test/life.ts) must
-// go wrong within SEEDS seeds, while those of the core as it is do not.
+// npm run sim:mutants: shows that the simulations are awake. Each mutant of plugins/raft/test/mutants.ts is
+// the compiled core with one thing broken; its lives (test/life.ts) must go wrong within SEEDS seeds, while
+// those of the core as it is do not. Each mutant of test/sim/mutants.ts is a daemon with one thing broken;
+// a whole cluster of it must break a promise within SYSTEM_SEEDS seeds.
 //   npm run sim:mutants                 all of them
 //   npm run sim:mutants -- WORD …       only those with one of the words in their name
-//   --seeds N                           2000 unless given
+//   --seeds N                           2000 unless given, for the core's
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { build, root } from './prepare.mjs';
 
 const CONTROL_SEEDS = 300;
+const SYSTEM_SEEDS = 200;
 const LIMIT_MS = 300_000;
 /** Lives of a child, see `lives`. Prints the seed of the first one that goes wrong, and how. */
 const RUN = `
@@ -24,6 +26,19 @@ for (let seed = 1; seed <= Number(process.argv[2]); seed++)
   }
 console.log('{}');`;
 
+/** Clusters of a child: the first seed that breaks a promise, and which. */
+const RUN_SYSTEM = `
+const [{ runSeed }, { plugins }, { mutants }] = await Promise.all(
+  ['run-seed', 'plugins', 'mutants'].map((file) => import(process.argv[1] + file + '.js')));
+const real = mutants[process.argv[3]](plugins);
+for (let seed = 1; seed <= Number(process.argv[2]); seed++) {
+  const { broken } = await runSeed({ seed, profile: seed % 2 ? 'orchestration' : 'raft', plugins: real });
+  if (broken.length === 0) continue;
+  console.log(JSON.stringify({ seed, how: broken[0].checker + ': ' + broken[0].sentence.slice(0, 160) }));
+  process.exit(0);
+}
+console.log('{}');`;
+
 const { values, positionals } = parseArgs({
   options: { seeds: { type: 'string', default: '2000' } },
   allowPositionals: true,
@@ -31,19 +46,29 @@ const { values, positionals } = parseArgs({
 build();
 const compiled = path.join(root, 'plugins/raft/dist');
 const { MUTANTS } = await import(pathToFileURL(path.join(compiled, 'test/mutants.js')));
-const chosen = MUTANTS.filter(
-  ({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)),
-);
+const isChosen = (name) =>
+  positionals.length === 0 || positionals.some((word) => name.includes(word));
+const chosen = MUTANTS.filter(({ name }) => isChosen(name));
+const sim = path.join(root, 'test/dist/sim/');
+const { mutants } = await import(pathToFileURL(path.join(sim, 'mutants.js')));
+const chosenSystem = Object.keys(mutants).filter(isChosen);
 let bad = 0;
 
-const control = await lives(compiled, CONTROL_SEEDS);
-report('the core as it is', control.seed === undefined, control);
+if (chosen.length > 0) {
+  const control = await lives(compiled, CONTROL_SEEDS);
+  report('the core as it is', control.seed === undefined, control);
+}
 for (const mutant of chosen) {
   const found = await withMutant(mutant, (folder) => lives(folder, Number(values.seeds)));
   report(mutant.name, found.seed !== undefined, found);
 }
-console.log(`\n${chosen.length} mutants, ${bad === 0 ? 'all caught' : `${bad} failures`}`);
-process.exit(bad === 0 && chosen.length > 0 ? 0 : 1);
+for (const name of chosenSystem) {
+  const found = await run(RUN_SYSTEM, pathToFileURL(sim).href, String(SYSTEM_SEEDS), name);
+  report(`cluster: ${name}`, typeof found.seed === 'number', found);
+}
+const count = chosen.length + chosenSystem.length;
+console.log(`\n${count} mutants, ${bad === 0 ? 'all caught' : `${bad} failures`}`);
+process.exit(bad === 0 && count > 0 ? 0 : 1);
 
 function report(name, ok, { seed, how }) {
   if (!ok) bad++;
@@ -72,11 +97,14 @@ async function withMutant({ name, file, find, replace }, use) {
   }
 }
 
-/** A child, since a broken core may also run for ever; that is caught, too. */
 function lives(folder, seeds) {
+  return run(RUN, pathToFileURL(path.join(folder, 'test/life.js')).href, String(seeds));
+}
+
+/** A child, since a broken core may also run for ever; that is caught, too. */
+function run(script, ...words) {
   return new Promise((resolve) => {
-    const life = pathToFileURL(path.join(folder, 'test/life.js')).href;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', RUN, life, String(seeds)], {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, ...words], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
     });

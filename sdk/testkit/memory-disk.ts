@@ -25,6 +25,8 @@ export class MemoryDisk {
   full = false;
   /** While set, batches are refused with STORAGE_IO and nothing is written. */
   broken = false;
+  /** Batches that wait for each other reach the platter one by one, each in its own time. */
+  oneByOne = false;
   private held = false;
   private readonly platters = new Map<string, SortedPairs>();
   private session: Session | undefined;
@@ -160,8 +162,7 @@ class MemorySpace implements Space {
     this.disk.later(() => {
       this.flushing = false;
       if (this.disk.holding || this.state === 'crashed') return;
-      const writes = this.waiting;
-      this.waiting = [];
+      const writes = this.waiting.splice(0, this.disk.oneByOne ? 1 : this.waiting.length);
       const refusal = this.disk.full ? full() : this.disk.broken ? broken() : undefined;
       for (const write of writes) {
         if (refusal !== undefined) {

@@ -130,7 +130,14 @@ async function lead(settings: Settings): Promise<void> {
   const statuses = Array.from({ length: settings.jobs }, (_, share) => {
     const child = spawn(
       process.execPath,
-      [fileURLToPath(import.meta.url), ...process.argv.slice(2), '--worker'],
+      [
+        '--max-semi-space-size=32',
+        // Stacks cost, and only people who look at one seed read them.
+        ...(settings.trace ? [] : ['--stack-trace-limit=0']),
+        fileURLToPath(import.meta.url),
+        ...process.argv.slice(2),
+        '--worker',
+      ],
       { env: { ...process.env, SIM_SHARE: String(share) }, stdio: ['ignore', 'pipe', 'inherit'] },
     );
     children.push(child);

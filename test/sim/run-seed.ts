@@ -45,9 +45,10 @@ export async function runSeed(options: SeedOptions): Promise<SeedReport> {
   const name = `seed ${seed}`;
   const dice = seededRandom(`${name}/shape`);
   const forRaft = profile === 'raft' || (profile === 'all' && dice.int(2) === 0);
+  const managers = [1, 2, 3, 3, 3, 5][dice.int(forRaft ? 6 : 4)] as number;
   const world = new World({
     seed: name,
-    managers: [1, 2, 3, 3, 3, 5][dice.int(forRaft ? 6 : 4)] as number,
+    managers,
     agents: 1 + dice.int(forRaft ? 1 : 3),
     managersRunTasks: dice.int(2) === 0,
     raft: {
@@ -55,6 +56,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedReport> {
       snapshotInterval: 10 + dice.int(40),
       keepEntries: dice.int(10),
     },
+    isMixed: managers > 1 && dice.int(6) === 0,
     plugins: options.plugins,
     compareEvery: BigInt(5 + dice.int(20)),
   });
@@ -102,6 +104,7 @@ class Play {
       2,
       () => schedule.now,
       (config) => acknowledge('config', config),
+      world.verdict,
     );
     this.load = new ServiceLoad(
       this.clients[2] as (typeof this.clients)[2],
@@ -127,7 +130,7 @@ class Play {
       world.start(machine);
     }
     await this.converge();
-    if (!world.verdict.isBroken) registers.check(world.verdict);
+    if (!world.verdict.isBroken) registers.check();
   }
 
   private async boot(): Promise<void> {

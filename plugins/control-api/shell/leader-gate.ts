@@ -55,9 +55,8 @@ export class LeaderGate {
   private async confirm(signal: AbortSignal): Promise<void> {
     const { consensus, clock, group } = this;
     if (group === undefined) return;
-    // A leader without others cannot have been replaced. A member that has just started has none either,
-    // until it has read its log.
-    const isAlone = consensus.members().length < 2;
+    // A leader without others cannot have been replaced. One that has removed itself has others still.
+    const isAlone = consensus.members().every(({ raftId }) => raftId === consensus.raftId);
     if (isAlone && this.isCurrent(consensus.leadership())) return;
     const index = await group.readIndex();
     while (consensus.appliedIndex < index) {
@@ -68,7 +67,9 @@ export class LeaderGate {
 
   /** On a full disk the leader cannot write, and nobody else has: what it holds can be read. */
   private isCurrent({ leading, term, leaderId }: Leadership): boolean {
-    return leading || (term === this.ledTerm && leaderId === this.consensus.raftId);
+    // A member that has just started leads nothing in term 0, and has not read its log.
+    const led = term === this.ledTerm && leaderId === this.consensus.raftId && leaderId !== 0n;
+    return leading || led;
   }
 
   private leads(signal: AbortSignal): Promise<void> {

@@ -19,7 +19,11 @@ class Rig {
     raftId: 7n,
     appliedIndex: 0n,
     others: 2,
-    members: () => Array.from({ length: 1 + this.consensus.others }),
+    isMember: true,
+    members: () =>
+      Array.from({ length: 1 + this.consensus.others }, (_, i) => ({
+        raftId: 7n + BigInt(i),
+      })).slice(this.consensus.isMember ? 0 : 1),
     leadership$: this.leadership$,
     leadership: () => this.leadership$.value,
   };
@@ -76,6 +80,29 @@ describe('calls on the control socket', () => {
     const late = rig.pass();
     await rig.settle();
     assert.equal(late.outcome, 'passed');
+  });
+
+  it('are not answered by a member that has not read its log', async () => {
+    const rig = new Rig();
+    rig.consensus.others = 0;
+    rig.consensus.raftId = 0n;
+    const read = rig.pass('control', 'GetConfig');
+    await rig.settle();
+    assert.equal(read.outcome, 'waits');
+  });
+
+  it('are confirmed by the one that is left of a group, where this leader removed itself', async () => {
+    const rig = new Rig();
+    rig.consensus.others = 1;
+    rig.consensus.isMember = false;
+    rig.leadership$.next({ term: 3n, leading: true, leaderId: 7n });
+    const read = rig.pass('control', 'GetConfig');
+    await rig.settle();
+    assert.equal(read.outcome, 'waits');
+    assert.equal(rig.asked.length, 1);
+    rig.asked[0]?.reject(new Error('another manager has come to lead'));
+    await rig.settle();
+    assert.equal(read.outcome, 'another manager has come to lead');
   });
 
   it('are refused after 10 s without a leader', async () => {

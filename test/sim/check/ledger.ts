@@ -3,11 +3,19 @@
  * in which term, and what the state was. Two members that disagree are named.
  */
 import type { Entry, Leadership } from '@swarmkit/sdk/contracts/consensus';
+import { type Message, MessageType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import type { Verdict } from './verdict.js';
 
 interface Line {
   readonly term: bigint;
   readonly hash: number;
+  readonly by: string;
+}
+
+interface Written {
+  readonly hash: number;
+  /** Of the entry before it. */
+  readonly after: bigint;
   readonly by: string;
 }
 
@@ -20,6 +28,8 @@ export class Ledger {
   private readonly lines = new Map<bigint, Line>();
   private readonly states = new Map<bigint, State>();
   private readonly leaders = new Map<bigint, string>();
+  /** By index and term: an entry of somebody's log, committed or not. */
+  private readonly written = new Map<string, Written>();
   /** By member: the last index applied in its present life. */
   private readonly applied = new Map<string, bigint>();
   /** The last entry of each term that anybody applied. */
@@ -62,6 +72,34 @@ export class Ledger {
       () =>
         `${member} applied another entry ${index} (term ${term}) than ${line.by} (term ${line.term})`,
     );
+  }
+
+  /**
+   * What a leader sends of its log. Two logs with the same entry are the same up to there, exactly if an
+   * index and a term tell the entry and the one before it.
+   */
+  sent(member: string, { type, index, logTerm, entries }: Message): void {
+    if (type !== MessageType.MsgApp) return;
+    let [at, after] = [index, logTerm];
+    for (const { Index, Term, Data } of entries) {
+      this.verdict.holds(
+        Index === at + 1n && Term >= after,
+        'log matching',
+        () => `${member} sent entry ${Index} of term ${Term} after entry ${at} of term ${after}`,
+      );
+      const key = `${Index}/${Term}`;
+      const known = this.written.get(key);
+      const hash = hashOf(Data);
+      if (known === undefined) this.written.set(key, { hash, after, by: member });
+      else
+        this.verdict.holds(
+          known.hash === hash && known.after === after,
+          'log matching',
+          () =>
+            `${member} and ${known.by} have different logs up to entry ${Index} of term ${Term}`,
+        );
+      [at, after] = [Index, Term];
+    }
   }
 
   restored(member: string, index: bigint): void {

@@ -5,6 +5,7 @@
 import type { Commit } from '@swarmkit/sdk/contracts/store';
 import { isTaskDirty } from '@swarmkit/sdk/model/dirty-task';
 import { isJob, observedState, slotKey, slotOf } from '@swarmkit/sdk/model/task';
+import { durationToMs, timestampToMs } from '@swarmkit/sdk/model/time';
 import { describeTask } from '@swarmkit/sdk/testkit/fixtures';
 import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
@@ -119,18 +120,20 @@ export class UpdateRules implements Rule {
     oracle: Oracle,
   ): void {
     if (policy.action === UpdateConfig_FailureAction.CONTINUE) return;
-    const startedAt = service.updateStatus?.startedAt?.seconds ?? 0n;
+    const startedAt = timestampToMs(service.updateStatus?.startedAt) ?? Number.POSITIVE_INFINITY;
     const slots = new Set<string>();
     const failed: Task[] = [];
     for (const task of this.of(service, oracle)) {
       if (task.desiredState <= TaskState.RUNNING) slots.add(slotKey(slotOf(service, task)));
       if (fresh.includes(task) || !tries.has(task.id)) continue;
       if (isTaskDirty(service, task, oracle.get('node', task.nodeId))) continue;
-      const made = task.meta?.createdAt?.seconds ?? 0n;
-      const state = observedState(task);
-      // A second of slack: whether it is of this update is a question of one clock's milliseconds.
-      if (made <= startedAt + 1n) continue;
-      if (state === TaskState.FAILED || state === TaskState.REJECTED) failed.push(task);
+      // What was made for an earlier update says nothing about this one. By both books: another leader's
+      // clock may be behind, and its tasks are older than the update that they belong to.
+      const madeAt = timestampToMs(task.meta?.createdAt) ?? 0;
+      if ((tries.get(task.id) ?? 0n) < (this.beganAt.get(service.id) ?? 0n)) continue;
+      if (madeAt < startedAt || task.nodeId === '') continue;
+      if (!isHealthy(oracle.get('node', task.nodeId))) continue;
+      if (failedInTime(task, startedAt, policy.monitorMs)) failed.push(task);
     }
     this.verdict.holds(
       failed.length === 0 || failed.length / Math.max(1, slots.size) <= policy.maxFailureRatio,
@@ -157,6 +160,8 @@ export class UpdateRules implements Rule {
     if (letGo && tries?.has(task.id) && policy.order !== START_FIRST) {
       const still = others.find(
         (other) =>
+          // Scaled away, and the slot came back: nobody waits for what is to be removed.
+          other.desiredState < TaskState.REMOVE &&
           observedState(before.get(other.id) ?? other) === TaskState.RUNNING &&
           isHealthy(oracle.get('node', other.nodeId)),
       );
@@ -167,6 +172,29 @@ export class UpdateRules implements Rule {
           `stop-first: ${describeTask(task)} was let go at entry ${oracle.index} while ${still && describeTask(still)}`,
       );
     }
+    const isTakenDown =
+      old.desiredState <= TaskState.RUNNING && task.desiredState > TaskState.RUNNING;
+    if (!isTakenDown || policy.order !== START_FIRST) return;
+    const node = oracle.get('node', task.nodeId);
+    const isOld =
+      observedState(old) === TaskState.RUNNING &&
+      isHealthy(node) &&
+      isTaskDirty(service, task, node);
+    // Where nothing is wanted in the slot any more, it was scaled away.
+    const wanted = others.filter((other) => other.desiredState <= TaskState.RUNNING);
+    const since = this.beganAt.get(service.id) ?? 0n;
+    const next = wanted.find(
+      (other) => (tries?.get(other.id) ?? 0n) >= since && tries?.has(other.id),
+    );
+    this.verdict.holds(
+      !isOld ||
+        next === undefined ||
+        wanted.length > 1 ||
+        observedState(next) === TaskState.RUNNING,
+      'update order',
+      () =>
+        `start-first: ${describeTask(task)} was taken down at entry ${oracle.index} while ${next && describeTask(next)}`,
+    );
   }
 
   private *of(service: Service, oracle: Oracle): Iterable<Task> {
@@ -179,6 +207,7 @@ interface Policy {
   readonly order: UpdateConfig_UpdateOrder;
   readonly action: UpdateConfig_FailureAction;
   readonly maxFailureRatio: number;
+  readonly monitorMs: number;
 }
 
 function policyOf(service: Service): Policy {
@@ -189,7 +218,16 @@ function policyOf(service: Service): Policy {
     order: config?.order ?? UpdateConfig_UpdateOrder.STOP_FIRST,
     action: config?.failureAction ?? UpdateConfig_FailureAction.PAUSE,
     maxFailureRatio: config?.maxFailureRatio ?? 0,
+    monitorMs: durationToMs(config?.monitor) ?? 5_000,
   };
+}
+
+/** It ended by itself, before it ran or while it was watched. */
+function failedInTime({ status }: Task, startedAt: number, monitorMs: number): boolean {
+  if (status?.state !== TaskState.FAILED && status?.state !== TaskState.REJECTED) return false;
+  const endedAt = timestampToMs(status.appliedAt) ?? timestampToMs(status.timestamp) ?? 0;
+  const runningSince = timestampToMs(status.runningSince);
+  return endedAt > startedAt && (runningSince === undefined || endedAt - runningSince <= monitorMs);
 }
 
 const isUpdating = (service: Service): boolean =>

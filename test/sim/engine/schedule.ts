@@ -64,10 +64,13 @@ export class Schedule {
 
   /** Puts a fact into the trace. */
   note(what: string): void {
-    let hash = this.hash;
-    for (let i = 0; i < what.length; i++) hash = Math.imul(hash ^ what.charCodeAt(i), 16777619);
-    this.hash = Math.imul(hash ^ Math.round(this.elapsed * 1000), 16777619);
+    this.mark(what);
     this.trace?.(`${this.elapsed.toFixed(3).padStart(11)} ${what}`);
+  }
+
+  private mark(what: string, who = ''): void {
+    const fact = Math.imul(this.hash ^ numberOf(what), 16777619) ^ numberOf(who);
+    this.hash = Math.imul(fact ^ Math.round(this.elapsed * 1000), 16777619);
   }
 
   /** Runs events until `done` says so, or `limitMs` have passed, or nothing is left. True when done. */
@@ -89,7 +92,8 @@ export class Schedule {
           this.elapsed = event.at;
           this.current = event.owner;
           this.events++;
-          this.note(`${event.owner.name} ${event.what}`);
+          this.mark(event.what, event.owner.name);
+          this.trace?.(`${this.elapsed.toFixed(3).padStart(11)} ${event.owner.name} ${event.what}`);
           event.run();
         } catch (error) {
           reject(error);
@@ -143,6 +147,19 @@ export class Schedule {
     heap[at] = last;
   }
 }
+
+/** FNV-1a. The same few words come again and again. */
+function numberOf(text: string): number {
+  const known = numbers.get(text);
+  if (known !== undefined) return known;
+  let hash = 2166136261;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
+  if (numbers.size > 10_000) numbers.clear();
+  numbers.set(text, hash);
+  return hash;
+}
+
+const numbers = new Map<string, number>();
 
 const isBefore = (a: Event, b: Event): boolean =>
   a.at < b.at || (a.at === b.at && a.order < b.order);

@@ -95,4 +95,5 @@ function cured({ spec, updateStatus }: Service): ServiceSpec {
 }
 
 const roomFor = (spec: ServiceSpec | undefined): boolean =>
-  (spec?.task?.resources?.reservations?.nanoCpus ?? 0n) === 0n;
+  (spec?.task?.resources?.reservations?.nanoCpus ?? 0n) === 0n &&
+  (spec?.task?.resources?.reservations?.memoryBytes ?? 0n) === 0n;

@@ -4,6 +4,7 @@
  */
 import { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import type { Config } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { isSwarmError, messageOf } from '@swarmkit/sdk/plugin/errors';
 import { explainRegister, type RegisterOp } from '../check/linearizable.js';
 import type { Verdict } from '../check/verdict.js';
 import type { ControlClient } from './control-client.js';
@@ -20,6 +21,7 @@ export class Registers {
     private readonly count: number,
     private readonly now: () => number,
     private readonly onAcknowledged: (config: Config) => void,
+    private readonly verdict: Verdict,
   ) {}
 
   stop(): void {
@@ -57,6 +59,15 @@ export class Registers {
   private async read(name: string, client: ControlClient, id: string): Promise<Config | undefined> {
     const calledAt = this.now();
     const outcome = await client.call(ControlService.getConfig, { configId: id });
+    if (
+      outcome.how === 'refused' &&
+      isSwarmError(outcome.error) &&
+      outcome.error.kind === 'not-found'
+    )
+      this.verdict.blame(
+        'linearizability',
+        `register ${id} was acknowledged, and cannot be read: ${messageOf(outcome.error)}`,
+      );
     if (outcome.how !== 'done') return undefined;
     const config = outcome.answer.config as Config;
     this.note(id, {
@@ -94,7 +105,8 @@ export class Registers {
     if (done && outcome.answer.config !== undefined) this.onAcknowledged(outcome.answer.config);
   }
 
-  check(verdict: Verdict): void {
+  check(): void {
+    const { verdict } = this;
     for (const [id, history] of this.history) {
       const why = explainRegister('first', history);
       if (why !== undefined) verdict.blame('linearizability', `register ${id}: ${why}`);

@@ -58,7 +58,7 @@ export const goodImages = ['good:1', 'good:2', 'good:3', 'slow:1'];
 const badImages = ['crash:1', 'missing:1', 'flaky:1'];
 
 const updateConfig = (random: Random) => ({
-  parallelism: BigInt(random.int(3)),
+  parallelism: one(random, 0n, 1n, 1n, 2n),
   delay: durationFromMs(one(random, 0, 0, 500, 2_000)),
   failureAction: one(
     random,
@@ -203,7 +203,13 @@ export class ServiceLoad {
     if (spec?.task === undefined) return;
     const fresh = randomSpec(random, spec.annotations?.name ?? '');
     let next: ServiceSpec = spec;
-    const dice = random.int(6);
+    const dice = random.int(7);
+    if (dice === 6 && spec.update !== undefined) {
+      await this.update(service, badDeploy(random, spec));
+      // They look on for a while.
+      await this.client.pause(8_000);
+      return;
+    }
     if (spec.mode?.$case === 'replicated' && dice < 2)
       next = { ...spec, mode: { $case: 'replicated', value: { replicas: BigInt(random.int(5)) } } };
     else if (dice < 5 || spec.update === undefined)
@@ -245,6 +251,29 @@ export class ServiceLoad {
     this.acknowledged('node', outcome.answer.node);
     return true;
   }
+}
+
+/** What cannot work, one task after the other, by users who told the cluster to mind. */
+function badDeploy(random: Random, spec: ServiceSpec): ServiceSpec {
+  const runtime = spec.task?.runtime;
+  const value = runtime?.$case === 'container' ? runtime.value : {};
+  const image = one(random, 'crash:1', 'missing:1');
+  return ServiceSpec.fromPartial({
+    ...spec,
+    task: { ...spec.task, runtime: { $case: 'container', value: { ...value, image } } },
+    update: {
+      ...updateConfig(random),
+      parallelism: 1n,
+      delay: durationFromMs(0),
+      monitor: durationFromMs(2_000),
+      maxFailureRatio: 0,
+      failureAction: one(
+        random,
+        UpdateConfig_FailureAction.PAUSE,
+        UpdateConfig_FailureAction.ROLLBACK,
+      ),
+    },
+  } as never);
 }
 
 const containerOf = (random: Random) => {

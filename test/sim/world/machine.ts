@@ -57,6 +57,7 @@ export interface MachineOptions {
   /** Begins the group of managers; the others join it. */
   readonly founder: boolean;
   readonly raft: Readonly<Record<string, unknown>>;
+  readonly speaksOnlySwarmKit: boolean;
   readonly plugins: PluginSet;
 }
 
@@ -103,6 +104,7 @@ export class Machine {
     private readonly log: RootLogger,
   ) {
     this.dice = seededRandom(`${options.seed}/machine/${options.name}`);
+    this.disk.oneByOne = this.dice.int(2) === 0;
     this.runtime = new FakeRuntime({
       now: () => schedule.now,
       monotonic: () => schedule.now,
@@ -273,7 +275,7 @@ export class Machine {
 
   private edges(life: Life): PluginManifest {
     const { exchange, disk, address, name, options } = this;
-    const { nodeId, clusterId, role, managers, founder } = options;
+    const { nodeId, clusterId, role, managers, founder, speaksOnlySwarmKit } = options;
     const managerGate = new BehaviorSubject(true);
     const dismiss = (): void => {
       this.wasDismissed = true;
@@ -298,6 +300,7 @@ export class Machine {
       life,
       clock: life.clock,
       peer: { nodeId, clusterId, role, address: `${name}:50000` },
+      speaksOnlySwarmKit,
     };
     const storage = guarded(life, disk.start(), options.plugins.disk === 'lies');
     const isManager = role === 'manager';

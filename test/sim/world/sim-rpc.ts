@@ -32,9 +32,19 @@ import type { Network, Wire } from './network.js';
 
 /** Messages under way on a stream before the sender has to wait. Scarce on purpose. */
 const WINDOW = 4;
+/** Taken up so many, the receiver says so. */
+const CREDIT = 2;
 
 /** Requests that real transports may deliver twice, so that receivers must bear it. */
-const REPEATABLE = new Set(['/docker.swarmkit.v1.Raft/ProcessRaftMessage']);
+const REPEATABLE = new Set([
+  '/docker.swarmkit.v1.Raft/ProcessRaftMessage',
+  // A manager that passes a call on tries again when it lost its leader.
+  '/docker.swarmkit.v1.Dispatcher/UpdateTaskStatus',
+  // A stream repeats nothing; but Raft must bear it.
+  '/swarmkit.raft.v1.Link/Send',
+]);
+/** How late the second one may be. */
+const REPEAT_MS = 2_000;
 
 export interface HostPort {
   /** Of the machine, for links. */
@@ -42,13 +52,19 @@ export interface HostPort {
   readonly life: Life;
   readonly clock: Clock;
   readonly peer: Peer;
+  /** Neither serves nor calls what SwarmKit does not have. */
+  readonly speaksOnlySwarmKit?: boolean;
 }
 
 /** Who listens where in the whole cluster. */
 export class Exchange {
   private readonly servers = new Map<string, SimServer>();
 
-  constructor(readonly network: Network) {}
+  constructor(
+    readonly network: Network,
+    /** Told of every request that is sent. */
+    readonly watch: (from: string, path: string, message: unknown) => void,
+  ) {}
 
   server(at: HostPort, ...addresses: string[]): SimServer {
     const server = new SimServer(at, addresses);
@@ -81,6 +97,7 @@ export class SimServer implements RpcServer {
 
   mount(service: MountedService): Unmount {
     const name = serviceName(Object.values(service.definition)[0]?.path ?? '');
+    if (this.at.speaksOnlySwarmKit && isOurs(name)) return () => undefined;
     this.mounts.set(name, service);
     return (afterwards) => {
       if (this.mounts.get(name) !== service) return;
@@ -171,8 +188,7 @@ class SimConnection implements RpcConnection {
     options: CallOptions = {},
   ): Promise<S> {
     const call = this.begin(method as AnyMethod, options);
-    call.request(request);
-    call.endRequests();
+    call.ask(request);
     return (await call.single()) as S;
   }
 
@@ -182,8 +198,7 @@ class SimConnection implements RpcConnection {
     options: CallOptions = {},
   ): AsyncGenerator<S, void, undefined> {
     const call = this.begin(method as AnyMethod, options);
-    call.request(request);
-    call.endRequests();
+    call.ask(request);
     try {
       yield* call.answers as AsyncIterable<S>;
     } finally {
@@ -233,14 +248,13 @@ class ClientCall {
   readonly answers: MessageQueue<unknown>;
   private readonly wire: Wire | undefined;
   private readonly server: ServerCall | undefined;
-  private repeat = false;
   private over = false;
   private room = WINDOW;
   private waiting: (() => void)[] = [];
   private readonly release: () => void;
 
   constructor(
-    exchange: Exchange,
+    private readonly exchange: Exchange,
     private readonly from: HostPort,
     address: string,
     private readonly method: AnyMethod,
@@ -248,7 +262,8 @@ class ClientCall {
     others: Set<ClientCall>,
   ) {
     const { network } = exchange;
-    this.answers = new MessageQueue(() => this.consumed());
+
+    this.answers = new MessageQueue(method.responseStream ? () => this.consumed() : undefined);
     others.add(this);
     const abort = (): void => this.abort(cancelled(method.path));
     const { signal, timeoutMs } = options;
@@ -270,6 +285,12 @@ class ClientCall {
       owner: from.life,
       broken: () => this.ended({ kind: 'unavailable', message: 'the connection is broken' }),
     };
+    if (from.speaksOnlySwarmKit && isOurs(serviceName(method.path))) {
+      from.life.later(0, 'not known', () =>
+        this.ended({ kind: 'unimplemented', message: `${method.path} is not implemented` }),
+      );
+      return;
+    }
     if (found === undefined || !found.at.life.alive) {
       const host = hostOf(address);
       // Refused, or the machine is gone and nobody answers.
@@ -290,41 +311,48 @@ class ClientCall {
       broken: () => server.gone(),
     });
     server.wire = this.wire;
-    this.send('open', () => server.open());
-    const { twice } = network.weather;
-    if (twice > 0 && REPEATABLE.has(method.path) && network.random.next() < twice) {
-      network.counts.twice++;
-      this.repeat = true;
-    }
   }
 
-  request(message: unknown): void {
+  /** Some arrive once more, later. */
+  private twice(again: () => void): void {
+    const { network } = this.exchange;
+    const { twice } = network.weather;
+    if (twice === 0 || !REPEATABLE.has(this.method.path) || network.random.next() >= twice) return;
+    network.counts.twice++;
+    this.server?.at.life.later(network.random.next() * REPEAT_MS, 'once more', again);
+  }
+
+  /** The one request of a call that streams none. */
+  ask(message: unknown): void {
     const bytes = this.method.requestSerialize(message);
     const { server } = this;
-    this.send('request', () => server?.request(bytes));
-    if (!this.repeat || server === undefined) return;
-    const { life } = server.at;
-    life.later(20, 'request again', () => server.again(bytes));
-  }
-
-  endRequests(): void {
-    this.send('end of requests', () => this.server?.requests.end());
+    this.send('call', () => {
+      server?.open();
+      server?.request(bytes);
+      server?.requests.end();
+    });
+    this.exchange.watch(this.from.host, this.method.path, message);
+    this.twice(() => server?.again(bytes));
   }
 
   async pump(requests: AsyncIterable<unknown>): Promise<void> {
     const iterator = requests[Symbol.asyncIterator]();
+    this.send('open', () => this.server?.open());
     try {
       while (!this.over) {
         const { done, value } = await iterator.next();
         if (done) break;
         this.room--;
-        this.request(value);
+        const bytes = this.method.requestSerialize(value);
+        this.send('request', () => this.server?.request(bytes));
+        this.exchange.watch(this.from.host, this.method.path, value);
+        this.twice(() => this.server?.request(bytes));
         if (this.room <= 0 && !this.over)
           await new Promise<void>((resolve) => {
             this.waiting.push(resolve);
           });
       }
-      if (!this.over) this.endRequests();
+      if (!this.over) this.send('end of requests', () => this.server?.requests.end());
     } catch (error) {
       this.abort(isSwarmError(error) ? error : cancelled(messageOf(error)));
     } finally {
@@ -332,9 +360,9 @@ class ClientCall {
     }
   }
 
-  /** The server has taken a message of ours up. */
+  /** The server has taken messages of ours up. */
   moreRoom(): void {
-    this.room++;
+    this.room = Math.min(this.room + CREDIT, WINDOW);
     this.wake();
   }
 
@@ -408,9 +436,10 @@ class ServerCall {
     private readonly options: CallOptions,
     private readonly client: ClientCall,
   ) {
-    this.requests = new MessageQueue(() => {
+    const consumed = (): void => {
       if (!this.over) this.send('window', () => this.client.moreRoom());
-    });
+    };
+    this.requests = new MessageQueue(method.requestStream ? consumed : undefined);
   }
 
   get at(): HostPort {
@@ -456,7 +485,7 @@ class ServerCall {
   }
 
   moreRoom(): void {
-    this.room++;
+    this.room += CREDIT;
     this.wake();
   }
 
@@ -465,8 +494,16 @@ class ServerCall {
       const call = this.call();
       for (const guard of this.server.guards) guard.authorize(call);
       const answers = this.server.answers(this.method, this.exposure);
-      await answers(this.requests, call, (message) => this.stream(message));
-      this.done();
+      if (this.method.responseStream) {
+        await answers(this.requests, call, (message) => this.stream(message));
+        this.done();
+      } else {
+        let answer: Uint8Array | undefined;
+        await answers(this.requests, call, async (message) => {
+          answer = message;
+        });
+        this.done(answer);
+      }
     } catch (error) {
       this.fail(error);
     }
@@ -494,9 +531,13 @@ class ServerCall {
     if (this.over) throw cancelled(this.path);
   }
 
-  private done(): void {
+  /** How the call ends is part of the only answer. */
+  private done(answer?: Uint8Array): void {
     if (this.over) return;
-    this.send('end', () => this.client.ended());
+    this.send(answer === undefined ? 'end' : 'answer', () => {
+      if (answer !== undefined) this.client.arrived(answer);
+      this.client.ended();
+    });
     this.finish();
   }
 
@@ -533,8 +574,10 @@ class MessageQueue<T> implements AsyncIterable<T>, AsyncIterator<T> {
   private readonly messages: T[] = [];
   private ended: { readonly error?: unknown } | undefined;
   private news: (() => void) | undefined;
+  private unsaid = 0;
 
-  constructor(private readonly taken: () => void) {}
+  /** `taken`: after every CREDIT messages. */
+  constructor(private readonly taken: (() => void) | undefined) {}
 
   push(message: T): void {
     if (this.ended !== undefined) return;
@@ -551,7 +594,10 @@ class MessageQueue<T> implements AsyncIterable<T>, AsyncIterator<T> {
     for (;;) {
       const next = this.messages.shift();
       if (next !== undefined) {
-        this.taken();
+        if (this.taken !== undefined && ++this.unsaid === CREDIT) {
+          this.unsaid = 0;
+          this.taken();
+        }
         return { done: false, value: next };
       }
       if (this.ended !== undefined) {
@@ -579,6 +625,8 @@ async function* single<T>(value: T): AsyncGenerator<T> {
 
 const exposureOf = (address: string): Exposure =>
   address.startsWith('unix:') ? 'control' : 'remote';
+
+const isOurs = (name: string): boolean => name.startsWith('swarmkit.');
 
 const serviceName = (path: string): string => path.split('/')[1] ?? '';
 

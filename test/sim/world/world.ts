@@ -9,6 +9,8 @@ import type { Random } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { aNode } from '@swarmkit/sdk/testkit/fixtures';
 import { seededRandom } from '@swarmkit/sdk/testkit/virtual-env';
+import { LinkService, type Parcel } from '@swarmkit/sdk/wire/gen/raftlink/link';
+import type { Message } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { NodeRole, NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Ledger } from '../check/ledger.js';
 import { Oracle, versionKey } from '../check/oracle.js';
@@ -30,6 +32,8 @@ export interface WorldOptions {
   readonly agents: number;
   readonly managersRunTasks: boolean;
   readonly raft: Readonly<Record<string, unknown>>;
+  /** One manager that speaks with the others as SwarmKit's do, and all keep its timing. */
+  readonly isMixed: boolean;
   readonly plugins: PluginSet;
   /** The state is compared at every entry that this divides. */
   readonly compareEvery: bigint;
@@ -58,7 +62,9 @@ export class World implements Watcher {
     const { seed, managers, agents } = options;
     this.random = seededRandom(`${seed}/world`);
     this.network = new Network(this.schedule, seededRandom(`${seed}/network`));
-    this.exchange = new Exchange(this.network);
+    this.exchange = new Exchange(this.network, (from, path, message) =>
+      this.watchRaft(from, path, message),
+    );
     this.oracle.add(this.taskRules);
     this.oracle.add(this.updateRules);
     const log = this.logger();
@@ -79,7 +85,8 @@ export class World implements Watcher {
           runsTasks: role === 'worker' || options.managersRunTasks,
           managers: Array.from({ length: managers }, (_, i) => `manager-${i + 1}:4242`),
           founder: name === 'manager-1',
-          raft: options.raft,
+          raft: options.isMixed ? { ...options.raft, timing: 'auto' } : options.raft,
+          speaksOnlySwarmKit: options.isMixed && name === `manager-${managers}`,
           plugins: options.plugins,
         },
         this.exchange,
@@ -94,6 +101,16 @@ export class World implements Watcher {
       ...Array.from({ length: managers }, (_, i) => machine(`manager-${i + 1}`, 'manager')),
       ...Array.from({ length: agents }, (_, i) => machine(`agent-${i + 1}`, 'worker')),
     ];
+  }
+
+  /** What managers tell each other of their logs. */
+  private watchRaft(from: string, path: string, request: unknown): void {
+    if (path === LinkService.send.path)
+      for (const message of (request as Parcel).messages) this.ledger.sent(from, message);
+    else if (path.startsWith('/docker.swarmkit.v1.Raft/')) {
+      const { message } = request as { readonly message?: Message };
+      if (message !== undefined) this.ledger.sent(from, message);
+    }
   }
 
   get managers(): readonly Machine[] {
@@ -164,7 +181,10 @@ export class World implements Watcher {
                 'node',
                 aNode({
                   id: options.nodeId,
-                  status: { state: NodeStatus_State.UNKNOWN },
+                  // One that has no agent is never heard of: nothing should wait for it.
+                  status: {
+                    state: options.runsTasks ? NodeStatus_State.UNKNOWN : NodeStatus_State.DOWN,
+                  },
                   ...(options.role === 'manager'
                     ? { role: NodeRole.MANAGER, spec: { desiredRole: NodeRole.MANAGER } }
                     : {}),
