@@ -38,4 +38,5 @@ process.on('message', (order: HerdOrder) => {
   }
 });
 process.on('disconnect', () => process.exit());
-setInterval(() => process.send?.(counts), 50);
+// A parent that is gone is told nothing.
+setInterval(() => process.send?.(counts, undefined, {}, () => undefined), 50);
