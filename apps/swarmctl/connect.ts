@@ -1,9 +1,13 @@
 import { statSync } from 'node:fs';
 import { type ControlClient, connectControl } from '@swarmkit/sdk/client/control';
 import { connectControlSocket } from '@swarmkit/sdk/client/connection';
-import type { CallOptions } from '@swarmkit/sdk/contracts/rpc';
+import type { CallOptions, RpcConnection } from '@swarmkit/sdk/contracts/rpc';
 import { isSwarmError, messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { BackupService, TakeBackupRequest } from '@swarmkit/sdk/wire/gen/node/backup';
 import { LockService } from '@swarmkit/sdk/wire/gen/node/lock';
+import { NodeService } from '@swarmkit/sdk/wire/gen/node/node';
+import type { Backup } from '@swarmkit/sdk/model/backup-file';
+import type { NodeClient } from './io.js';
 
 /**
  * The control client with refusals that say what to do. Every call has a deadline: a manager that hangs
@@ -11,6 +15,10 @@ import { LockService } from '@swarmkit/sdk/wire/gen/node/lock';
  */
 
 const patienceMs = 60_000;
+/** A node ends its tasks first, and gives up after a minute by itself. */
+const leaveMs = 120_000;
+/** Some hundred megabytes, over a slow disk. */
+const backupMs = 600_000;
 const hint = 'start swarmd, or name its socket with --socket or SWARM_SOCKET';
 
 /** `callMs`: how long a call may take that says nothing itself. */
@@ -21,18 +29,68 @@ export function connect(socket: string, callMs = patienceMs): ControlClient {
 
 /** A node that is locked serves this and nothing else. */
 export async function unlock(socket: string, key: string): Promise<void> {
+  await once(socket, async (connection) => {
+    try {
+      await connection.unary(LockService.unlock, { key }, { timeoutMs: patienceMs });
+    } catch (error) {
+      // Only managers can be locked, and a node that runs as a worker does not know the call.
+      if (isSwarmError(error) && error.kind === 'unimplemented') throw notLocked(error);
+      throw error;
+    }
+  });
+}
+
+export const nodeAt = (socket: string): NodeClient => ({
+  info: () =>
+    once(socket, (connection) => connection.unary(NodeService.info, {}, { timeoutMs: patienceMs })),
+  leave: (force) =>
+    once(socket, async (connection) => {
+      await connection.unary(NodeService.leave, { force }, { timeoutMs: leaveMs });
+    }),
+});
+
+export const takeBackup = (socket: string): Promise<Backup> =>
+  once(socket, async (connection) => {
+    let head: Backup['head'] | undefined;
+    const slices: Uint8Array[] = [];
+    const request = TakeBackupRequest.create();
+    const parts = connection.serverStream(BackupService.take, request, { timeoutMs: backupMs });
+    try {
+      for await (const { part } of parts) {
+        if (part?.$case === 'head') head = part.value;
+        if (part?.$case === 'store') slices.push(part.value);
+      }
+    } catch (error) {
+      if (isSwarmError(error) && error.kind === 'unimplemented') throw noManager(error);
+      throw error;
+    }
+    if (head === undefined) throw noManager(undefined);
+    return { head, store: Buffer.concat(slices) };
+  });
+
+/** A connection for one call. */
+async function once<T>(
+  socket: string,
+  call: (connection: RpcConnection) => Promise<T>,
+): Promise<T> {
   checkSocket(socket);
   const connection = connectControlSocket(socket);
   try {
-    await connection.unary(LockService.unlock, { key }, { timeoutMs: patienceMs });
+    return await call(connection);
   } catch (error) {
-    // Only managers can be locked, and a node that runs as a worker does not know the call.
-    if (isSwarmError(error) && error.kind === 'unimplemented') throw notLocked(error);
     throw advised(error, socket);
   } finally {
     connection.close();
   }
 }
+
+const noManager = (cause: unknown): SwarmError =>
+  new SwarmError(
+    'failed-precondition',
+    'CTL_NO_MANAGER',
+    'this node is a worker and has nothing to back up: ask a manager',
+    { cause },
+  );
 
 const notLocked = (cause: unknown): SwarmError =>
   new SwarmError('failed-precondition', 'CTL_NOT_LOCKED', 'this node is not locked', { cause });

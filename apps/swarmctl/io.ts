@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ControlClient } from '@swarmkit/sdk/client/control';
+import type { Backup } from '@swarmkit/sdk/model/backup-file';
+import type { NodeInfo } from '@swarmkit/sdk/wire/gen/node/node';
 
 /** What a run of the program touches of the outside. Tests bring their own. */
 export interface Io {
@@ -22,10 +24,20 @@ export interface Io {
   unlock(socket: string, key: string): Promise<void>;
   /** All of a file, or with `-` of standard input. */
   read(file: string): Promise<Buffer>;
+  /** The node at the socket, worker or manager. */
+  node(socket: string): Promise<NodeClient>;
+  /** The state of the cluster, from the manager at the socket. */
+  backup(socket: string): Promise<Backup>;
   /** One line that must not be shown. */
   secret(prompt: string): Promise<string>;
   /** One line that a person types; empty where nobody sits at a terminal. */
   ask(prompt: string): Promise<string>;
+}
+
+export interface NodeClient {
+  info(): Promise<NodeInfo>;
+  /** Resolves when its tasks are gone and it is about to end. */
+  leave(force: boolean): Promise<void>;
 }
 
 export interface Output {
@@ -58,6 +70,8 @@ export const processIo = (): Io => ({
   connect: async (socket) => (await import('./connect.js')).connect(socket),
   unlock: async (socket, key) => (await import('./connect.js')).unlock(socket, key),
   read: (file) => (file === '-' ? buffer(process.stdin) : readFile(file)),
+  node: async (socket) => (await import('./connect.js')).nodeAt(socket),
+  backup: async (socket) => (await import('./connect.js')).takeBackup(socket),
   secret: async (prompt) => (await import('./secret.js')).readSecret(prompt),
   ask: async (prompt) => (await import('./secret.js')).readAnswer(prompt),
 });

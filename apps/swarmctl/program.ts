@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { addCompletionCommands } from './commands/completion.js';
 import { addExplainCommand } from './commands/explain.js';
+import { addOperatorCommands } from './commands/operators.js';
 import { addUnlockCommand } from './commands/unlock.js';
 import type { Io } from './io.js';
 import {
@@ -101,6 +102,7 @@ export async function createProgram(
   }
   addExplainCommand(command, open);
   addUnlockCommand(command, io);
+  addOperatorCommands(command, io);
   addCompletionCommands(command, open, io);
   for (const one of everyCommand(command)) speakThrough(io, one);
   return {

@@ -3,6 +3,7 @@ import { Host } from '@swarmkit/kernel/host';
 import { createLogger } from '@swarmkit/kernel/log';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { PluginManifest } from '@swarmkit/sdk/plugin/plugin';
+import { departurePlugin, eraseState } from './departure.js';
 import { pluginConfig, standardPlugins } from './distribution.js';
 import { watchSelfOnSignal } from './self-watch.js';
 import type { Settings } from './settings.js';
@@ -12,7 +13,7 @@ import { lockState } from './state-lock.js';
 const standardOutput = 1;
 
 /**
- * Runs the standard daemon. Resolves when it was stopped by a signal; throws why it could not start, or
+ * Runs the standard daemon. Resolves when it was stopped by a signal, or has left its cluster; throws why it could not start, or
  * what ended it. By then everything is stopped.
  */
 export async function runDaemon(settings: Settings): Promise<void> {
@@ -30,8 +31,13 @@ export async function runDaemon(settings: Settings): Promise<void> {
     fail = reject;
   });
   failed.catch(() => undefined);
+  let leave: () => void = () => undefined;
+  const leaving = new Promise<void>((resolve) => {
+    leave = resolve;
+  });
   const host = new Host({
     plugins: [
+      departurePlugin(() => leave()),
       ...(await standardPlugins(settings.executor)),
       ...(await furtherPlugins(settings.load)),
     ],
@@ -54,7 +60,13 @@ export async function runDaemon(settings: Settings): Promise<void> {
     // A start that was cut short by a signal is no failure.
     if (!isStopping) throw error;
   }
-  await Promise.race([stopped, failed]);
+  const left = leaving.then(async () => {
+    isStopping = true;
+    await host.stop();
+    eraseState(stateDir);
+    log.info({ stateDir }, 'this node has left its cluster, and what it was is erased');
+  });
+  await Promise.race([stopped, left, failed]);
 }
 
 function firstSignal(tell: (signal: NodeJS.Signals) => void): Promise<void> {

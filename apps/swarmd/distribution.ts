@@ -2,11 +2,13 @@ import path from 'node:path';
 import agent from '@swarmkit/plugin-agent/plugin';
 import allocator from '@swarmkit/plugin-allocator/plugin';
 import autolock from '@swarmkit/plugin-autolock/plugin';
+import backup from '@swarmkit/plugin-backup/plugin';
 import ca from '@swarmkit/plugin-ca/plugin';
 import caExternal from '@swarmkit/plugin-ca-external/plugin';
 import caServer from '@swarmkit/plugin-ca-server/plugin';
 import cluster from '@swarmkit/plugin-cluster/plugin';
 import controlApi from '@swarmkit/plugin-control-api/plugin';
+import departure from '@swarmkit/plugin-departure/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
 import logBroker from '@swarmkit/plugin-log-broker/plugin';
 import leaderProxy from '@swarmkit/plugin-leader-proxy/plugin';
@@ -39,6 +41,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     caExternal,
     leaderProxy,
     autolock,
+    backup,
     controlApi,
     watchApi,
     cluster,
@@ -52,6 +55,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     dispatcher,
     logBroker,
     agent,
+    departure,
     await executorPlugin(executor),
   ] as readonly PluginManifest[];
 }

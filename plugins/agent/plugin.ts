@@ -1,3 +1,4 @@
+import { LocalTasks } from '@swarmkit/sdk/contracts/departure';
 import { Executors } from '@swarmkit/sdk/contracts/executor';
 import { IdentityNews, KnownManagers, NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
@@ -17,6 +18,7 @@ export const agent = definePlugin<AgentConfig>({
   scope: 'agent',
   requires: [NodeIdentity, RpcClient, Storage],
   optional: [IdentityNews, KnownManagers, TaskLogs],
+  provides: [LocalTasks],
   accepts: [Executors],
   policy: 'restart',
   config: {
@@ -39,14 +41,15 @@ export const agent = definePlugin<AgentConfig>({
     },
   },
 
+  register(ctx) {
+    const end = async (signal: AbortSignal) => (await agents.get(ctx)?.end(signal)) ?? false;
+    ctx.provide(LocalTasks, { end });
+  },
+
   async start(ctx) {
     const identity = ctx.get(NodeIdentity);
     const executors = ctx.all(Executors);
-    const known =
-      ctx
-        .maybe(KnownManagers)
-        ?.others()
-        .map(({ address }) => address) ?? [];
+    const known = (ctx.maybe(KnownManagers)?.others() ?? []).map(({ address }) => address);
     const agent = new Agent({
       env: ctx.env,
       log: ctx.log,

@@ -4,13 +4,19 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Cleanup } from '../harness/cleanup.js';
+import { CreateSecretRequest, ListSecretsRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import { NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { ConfigWriter } from '../harness/config-writer.js';
-import { swarmctlPath } from '../harness/daemon.js';
+import { Daemon, swarmctlPath } from '../harness/daemon.js';
+import { freePort } from '../harness/free-port.js';
 import { ManagerGroup } from '../harness/manager-group.js';
+import { serviceSpec } from '../harness/specs.js';
+import { Swarm } from '../harness/swarm.js';
+import { until } from '../harness/until.js';
 
 const cleanup = new Cleanup();
 after(() => cleanup.run());
@@ -70,5 +76,101 @@ describe('the log of a manager that does not run', () => {
     group.managers.splice(0, 3, survivor);
     await group.complete();
     assert.deepEqual(await writer.missing(), []);
+  });
+});
+
+describe('a cluster that is lost', () => {
+  it('comes up at another address out of its backup, and its worker finds it', async () => {
+    const group = await ManagerGroup.start(2, cleanup);
+    const worker = await group.addWorker();
+    const [manager] = group.managers;
+    assert.ok(manager);
+    const service = await manager.swarm.create(serviceSpec({ name: 'kept' }));
+    await manager.swarm.running(service.id, 1);
+    const secret = { spec: { annotations: { name: 'hush' }, data: Buffer.from('not to be seen') } };
+    const { control } = manager.swarm;
+    await control.createSecret(CreateSecretRequest.fromPartial(secret), { timeoutMs: 20_000 });
+    await until('the worker is there', async () => (await group.nodes()).length === 3);
+
+    const folder = cleanup.folder();
+    const [open, sealed, phrase] = ['open', 'sealed', 'phrase'].map((name) =>
+      path.join(folder, name),
+    ) as [string, string, string];
+    writeFileSync(phrase, 'correct horse\n');
+    const socket = ['--socket', manager.daemon.socket];
+    const plain = swarmctl('backup', open, ...socket);
+    assert.deepEqual([plain.err, plain.status], ['', 0]);
+    assert.match(plain.out, /It is NOT encrypted/);
+    assert.equal(statSync(open).mode & 0o777, 0o600);
+    assert.ok(readFileSync(open).includes('not to be seen'));
+    assert.match(swarmctl('backup', open, ...socket).err, /cannot be made: EEXIST/);
+    const closed = swarmctl('backup', sealed, '--passphrase-file', phrase, ...socket);
+    assert.deepEqual([closed.err, closed.status], ['', 0]);
+    assert.ok(!readFileSync(sealed).includes('not to be seen'));
+
+    for (const { daemon } of group.managers) await daemon.kill();
+    const stateDir = path.join(folder, 'state');
+    const address = `127.0.0.1:${await freePort()}`;
+    const where = ['-d', stateDir, '--advertise-addr', address];
+    writeFileSync(phrase, 'wrong horse\n');
+    const wrong = swarmctl('restore', sealed, ...where, '--passphrase-file', phrase);
+    assert.match(wrong.err, /the passphrase is another one, or the backup is damaged/);
+    assert.ok(!existsSync(stateDir));
+    writeFileSync(phrase, 'correct horse\n');
+    const restored = swarmctl('restore', sealed, ...where, '--passphrase-file', phrase);
+    assert.deepEqual([restored.err, restored.status], ['', 0]);
+    assert.match(swarmctl('restore', open, ...where).err, /is not empty, and nothing was changed/);
+
+    const options = { executor: 'process' as const };
+    const again = new Daemon({ ...options, stateDir, remoteAddr: address }, cleanup);
+    await again.start();
+    const swarm = new Swarm(again.socket);
+    cleanup.add('control connection', () => swarm.close());
+    const leader = { address, daemon: again, swarm };
+    group.managers.splice(0, 2, leader);
+    assert.equal(await group.leader(), leader);
+    assert.deepEqual(
+      (await swarm.services()).map(({ id }) => id),
+      [service.id],
+    );
+    // The two that were managers are listed, and are none any more.
+    assert.equal((await swarm.nodes()).length, 4);
+    const { secrets } = await swarm.control.listSecrets(ListSecretsRequest.create(), {
+      timeoutMs: 20_000,
+    });
+    assert.deepEqual(
+      secrets.map(({ spec }) => spec?.annotations?.name),
+      ['hush'],
+    );
+
+    await worker.daemon.stop();
+    const moved = new Daemon(
+      { ...options, stateDir: worker.daemon.stateDir, args: ['--join-addr', address] },
+      cleanup,
+    );
+    await moved.start();
+    const info = await until('the node says what it is', () => {
+      const said = swarmctl('info', '--socket', moved.socket, '--format', 'json');
+      return said.status === 0 && said.out;
+    });
+    const self = JSON.parse(info) as { readonly nodeId: string; readonly role: string };
+    assert.equal(self.role, 'worker');
+    const isReady = async (): Promise<boolean> =>
+      (await swarm.nodes()).find(({ id }) => id === self.nodeId)?.status?.state ===
+      NodeStatus_State.READY;
+    await until('the worker is back', isReady, 60_000);
+    await swarm.running(service.id, 1);
+
+    // And it leaves, with its tasks and its certificate.
+    const manages = swarmctl('leave', '--socket', again.socket);
+    assert.equal(manages.status, 1);
+    assert.match(manages.err, /this node is a manager, .*demote it first/);
+    const left = swarmctl('leave', '--socket', moved.socket);
+    assert.deepEqual([left.err, left.status], ['', 0]);
+    assert.equal(await moved.ended(), 0);
+    assert.ok(!existsSync(path.join(moved.stateDir, 'certificates')));
+    assert.ok(!existsSync(path.join(moved.stateDir, 'storage')));
+    await until('the worker is gone', async () => !(await isReady()), 60_000);
+    await swarm.running(service.id, 1);
   });
 });

@@ -1,4 +1,6 @@
 import { fixtureTime } from '@swarmkit/sdk/testkit/fixtures';
+import type { Backup } from '@swarmkit/sdk/model/backup-file';
+import { NodeInfo } from '@swarmkit/sdk/wire/gen/node/node';
 import type { Io, Output } from '../io.js';
 import { run } from '../run.js';
 import type { FakeCluster } from './fake-cluster.js';
@@ -13,6 +15,8 @@ export interface RunOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** What is typed when a secret is asked for. */
   readonly secret?: string;
+  /** What the manager gives out for a backup. */
+  readonly backup?: Backup;
   /** What is typed when something else is asked. */
   readonly answer?: string;
   /** Called whenever the program sleeps, with how long it has slept by then. Time goes on only here. */
@@ -25,6 +29,8 @@ export interface Outcome {
   readonly err: string;
   /** Keys that nodes were unlocked with. */
   readonly unlocked: readonly string[];
+  /** With what force the node was told to leave. */
+  readonly left: readonly boolean[];
   /** Sockets that were connected to. */
   readonly sockets: readonly string[];
   /** How long it slept, ms. */
@@ -43,6 +49,7 @@ export async function runCtl(
   const written = { out: '', err: '' };
   const sockets: string[] = [];
   const unlocked: string[] = [];
+  const left: boolean[] = [];
   const listeners = new Set<() => void>();
   const output = (to: 'out' | 'err'): Output => ({
     write: (text) => {
@@ -82,9 +89,30 @@ export async function runCtl(
       if (text === undefined) throw new Error(`ENOENT: no such file, open '${file}'`);
       return Buffer.from(text);
     },
+    node: async (socket) => {
+      sockets.push(socket);
+      return {
+        info: async () =>
+          NodeInfo.create({
+            nodeId: 'n1',
+            clusterId: 'c1',
+            role: 'worker',
+            certificateExpiresAt: BigInt(fixtureTime),
+            managers: ['10.0.0.1:4242'],
+          }),
+        leave: async (force) => {
+          left.push(force);
+        },
+      };
+    },
+    backup: async (socket) => {
+      sockets.push(socket);
+      if (options.backup === undefined) throw new Error('there is nothing to back up');
+      return options.backup;
+    },
     secret: async () => options.secret ?? '',
     ask: async () => options.answer ?? '',
   };
   const code = await run(argv, io, '1.2.3');
-  return { code, ...written, sockets, unlocked, ms };
+  return { code, ...written, sockets, unlocked, left, ms };
 }

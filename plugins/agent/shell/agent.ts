@@ -134,6 +134,13 @@ export class Agent {
     this.loop?.lookAgain();
   }
 
+  /** For good: nothing is taken from managers any more, and all that runs is ended. False: not all of it. */
+  async end(signal: AbortSignal): Promise<boolean> {
+    this.stopping.abort();
+    await this.looping.catch(() => undefined);
+    return (await this.worker?.endAll(signal)) ?? false;
+  }
+
   /** Lets go: containers run on, states are saved. */
   async stop(): Promise<void> {
     this.stopping.abort();

@@ -103,6 +103,25 @@ export class Worker {
       this.parts.run('recovery', () => driver.recovered());
   }
 
+  /**
+   * Shuts every task down and removes what the runtimes hold, also of tasks that nobody knows any more.
+   * False when `signal` came before all was gone.
+   */
+  async endAll(signal: AbortSignal): Promise<boolean> {
+    for (const id of this.drivers.keys()) this.release(id);
+    const gone = async (): Promise<boolean> => {
+      await Promise.all(this.busy.values());
+      await Promise.all(this.parts.executors.all.map((one) => this.removeLeftovers(one)));
+      await Promise.all(this.busy.values());
+      return true;
+    };
+    const given = new Promise<boolean>((resolve) => {
+      if (signal.aborted) resolve(false);
+      else signal.addEventListener('abort', () => resolve(false), { once: true });
+    });
+    return Promise.race([gone(), given]);
+  }
+
   /** Lets go of every task; what runs goes on. */
   async stop(): Promise<void> {
     this.stopping.abort();

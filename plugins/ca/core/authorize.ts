@@ -4,12 +4,18 @@ import { type MethodRoles, rolesOf } from '@swarmkit/sdk/wire/method-roles';
 
 /** A method of a service that is not SwarmKit's is for managers. */
 const DEFAULT_ROLES: MethodRoles = ['swarm-manager'];
+/** Services about one node, whatever its role: on its own socket, whose file mode decides who may call. */
+const OWN_NODE = '/swarmkit.node.v1.';
 
 /**
  * Throws unless the caller has a role that the method admits and is of this cluster. Of a call that a
  * manager passed on, the rpc server has judged that manager already.
  */
-export function authorize(call: Pick<Call, 'path' | 'peer'>, clusterId: string): void {
+export function authorize(
+  call: Pick<Call, 'path' | 'peer'> & Partial<Pick<Call, 'exposure'>>,
+  clusterId: string,
+): void {
+  if (call.exposure === 'control' && call.path.startsWith(OWN_NODE)) return;
   const roles = rolesOf(call.path) ?? DEFAULT_ROLES;
   if (roles === 'insecure') return;
   const { peer } = call;

@@ -33,6 +33,13 @@ export class ManagerList {
     }
   }
 
+  /** More of them, by an operator's word: after the cluster moved, nobody who was known is there. */
+  also(addresses: readonly string[]): void {
+    const known = new Set(this.list.map(({ address }) => address));
+    const more = addresses.filter((address) => !known.has(address));
+    this.list = [...this.list, ...more.map((address) => ({ nodeId: '', address }))];
+  }
+
   /** Those of `state.json`, without this node. */
   without(nodeId: string): readonly KnownManager[] {
     return this.list.filter((one) => one.nodeId !== nodeId);

@@ -132,10 +132,12 @@ export class NodeLife implements IdentityNews, KnownManagers, DataKeys, KeyLock 
           'this node began to join a cluster and was not taken in yet: start it with the address and the token again',
         );
       default:
-        if (config.join !== undefined)
+        if (config.join !== undefined) {
           log.info(
-            'this node has an identity already: the address and the token to join by are passed over',
+            'this node has an identity already: the token is passed over, and the address is one more manager to ask',
           );
+          this.list.also(config.join.addresses);
+        }
         return this.valid(await this.store.open(found), signal);
     }
   }

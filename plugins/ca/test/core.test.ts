@@ -159,6 +159,20 @@ test('the whole table holds for every kind of caller', () => {
   assert.equal(may('/acme.v1.Other/Call', worker), false);
 });
 
+test('what is about a node itself is for whoever may open its socket, and for nobody else', () => {
+  const peer = { nodeId: 'n', clusterId: 'c', role: 'worker', address: '' } as const;
+  const path = '/swarmkit.node.v1.Node/Leave';
+  authorize({ path, peer, exposure: 'control' }, 'c');
+  assert.throws(() => authorize({ path, peer, exposure: 'remote' }, 'c'), {
+    code: 'CA_UNAUTHORIZED',
+  });
+  assert.throws(
+    () =>
+      authorize({ path: '/docker.swarmkit.v1.Control/ListNodes', peer, exposure: 'control' }, 'c'),
+    { code: 'CA_UNAUTHORIZED' },
+  );
+});
+
 test('every state that a crash can leave is one to go on from', () => {
   const none: FolderFacts = {
     rootCertificate: false,

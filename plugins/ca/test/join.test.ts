@@ -65,7 +65,7 @@ test('availability goes with the request', async (t) => {
   assert.equal(world.ca.nodes.get(identity.current().nodeId)?.availability, 2);
 });
 
-test('a node that joined once passes over what a later start says about joining', async (t) => {
+test('a node that joined once asks nobody to join again, and knows one more address', async (t) => {
   const world = newWorld(t);
   const first = await startNode(t, world, joinBy(world.ca.tokens.worker));
   first.stop();
@@ -73,7 +73,11 @@ test('a node that joined once passes over what a later start says about joining'
   const again = await startNode(t, world, joinBy('nonsense', ['10.9.9.9:1']));
   assert.deepEqual(again.identity.current(), first.identity.current());
   assert.equal(world.ca.asked.length, asked);
-  assert.deepEqual(again.life.others(), [{ nodeId: '', address: MANAGER }]);
+  // The address counts: the managers may have moved.
+  assert.deepEqual(again.life.others(), [
+    { nodeId: '', address: MANAGER },
+    { nodeId: '', address: '10.9.9.9:1' },
+  ]);
 });
 
 test('a slow cluster is waited for, and a manager that goes is followed by another', async (t) => {
