@@ -34,6 +34,12 @@ export function parseCommandLine(argv: readonly string[], version: string): Flag
       'go on alone with the state that is here, when the other managers are lost for good',
     )
     .addOption(
+      new Option(
+        '--unlock-key <key>',
+        'for a manager that is locked; better in the environment, where ps does not show it',
+      ).env('SWARM_UNLOCK_KEY'),
+    )
+    .addOption(
       new Option('--availability <how>', 'how it takes part from the first moment').choices([
         ...availabilities,
       ]),

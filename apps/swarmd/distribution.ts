@@ -87,6 +87,7 @@ export function pluginConfig(settings: Settings): Record<string, Record<string, 
       managersFile: dir('state.json'),
       controlSocket: settings.listenControlApi,
       ...(settings.join === undefined ? {} : { join: settings.join }),
+      ...(settings.unlockKey === undefined ? {} : { unlockKey: settings.unlockKey }),
     },
     rpc: {
       controlSocket: settings.listenControlApi,

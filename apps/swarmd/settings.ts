@@ -23,6 +23,8 @@ export interface Settings {
   readonly join: Join | undefined;
   /** The other managers are lost for good. A flag alone: nothing to be left in a file. */
   readonly forceNewCluster: boolean;
+  /** SWMKEY-1-…, for a manager that is locked. Left out of the file: a lock whose key lies beside it is none. */
+  readonly unlockKey?: string;
   readonly hostname: string | undefined;
   /** `fpga=2,gpu=UUID1,gpu=UUID2`, checked. */
   readonly genericNodeResources: string | undefined;
@@ -71,6 +73,7 @@ export interface Flags {
   readonly engineAddr?: string;
   readonly config?: string;
   readonly forceNewCluster?: boolean;
+  readonly unlockKey?: string;
   readonly load?: readonly string[];
 }
 
@@ -91,6 +94,7 @@ export async function settingsFrom(
     advertiseRemoteApi: advertisedBy(given, listenRemoteApi, interfaces),
     join: joinOf(given),
     forceNewCluster: flags.forceNewCluster ?? false,
+    ...(flags.unlockKey ? { unlockKey: flags.unlockKey } : {}),
     hostname: given.text('hostname', 'hostname'),
     genericNodeResources: genericResourcesOf(given),
     logLevel: oneOf('log-level', logLevels, given.text('logLevel', 'log-level') ?? 'info'),
@@ -159,7 +163,7 @@ async function configOf({ config }: Flags, cwd: string): Promise<ConfigFile> {
   return readConfig(path.resolve(cwd, config));
 }
 
-type TextFlag = Exclude<keyof Flags, 'load' | 'config' | 'forceNewCluster'>;
+type TextFlag = Exclude<keyof Flags, 'load' | 'config' | 'forceNewCluster' | 'unlockKey'>;
 type TextKey = Exclude<keyof ConfigFile, 'load' | 'providers' | 'plugins'>;
 
 /** A setting by its two names: what the flag says, else what the file says, else undefined. */

@@ -93,3 +93,14 @@ test('version and help are no mistakes', () => {
   assert.deepEqual([code, err], [0, '']);
   for (const flag of ['--state-dir', '--executor', '--config']) assert.ok(out.includes(flag));
 });
+
+test('the unlock key comes by a flag or by the environment', () => {
+  assert.equal(parseCommandLine(['--unlock-key', 'SWMKEY-1-a'], '1').unlockKey, 'SWMKEY-1-a');
+  process.env.SWARM_UNLOCK_KEY = 'SWMKEY-1-b';
+  try {
+    assert.equal(parseCommandLine([], '1').unlockKey, 'SWMKEY-1-b');
+  } finally {
+    delete process.env.SWARM_UNLOCK_KEY;
+  }
+  assert.equal(parseCommandLine([], '1').unlockKey, undefined);
+});
