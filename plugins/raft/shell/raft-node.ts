@@ -1,10 +1,8 @@
 /**
- * Drives the core: gives it time, messages and proposals, and does what its `ready` asks for: send what
- * may leave at once, write, then promise, then advance. The next ready is taken while the write of the one
- * before is on its way; what was asked to be written meanwhile is one write. Never answers a caller before
- * its entry is on disk and applied. Long because what happens around a ready has one order and one owner.
+ * Drives the core: gives it time, messages and proposals, and does what its `ready` asks for, one at a
+ * time: send what may leave at once, write, then promise, then advance. Proposals made while a write is
+ * in flight are in the next one. Never answers a caller before its entry is on disk and applied.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type {
   Consensus,
   Leadership,
@@ -23,7 +21,7 @@ import { ConfState, type Entry, type Message } from '@swarmkit/sdk/wire/gen/raft
 import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import type { Observable } from 'rxjs';
 import { ORIGIN } from '../core/log.js';
-import { Raft, type Ready } from '../core/raft.js';
+import { Raft } from '../core/raft.js';
 import { Roster } from '../core/roster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
 import { Applier } from './applier.js';
@@ -48,7 +46,6 @@ import {
 import { Snapshotter } from './snapshotter.js';
 import { Steering } from './steering.js';
 import { type Timing, tickSpan } from './timing.js';
-import { WriteLine } from './write-line.js';
 
 /** The wire's limit for one entry. */
 const MAX_ENTRY_BYTES = 1_572_864;
@@ -99,7 +96,6 @@ interface Running {
   readonly disk: LogDisk;
   readonly applier: Applier;
   readonly snapshotter: Snapshotter;
-  readonly line: WriteLine;
   readonly machine: StateMachine;
   readonly member: LoadedLog['member'];
   /** Entries up to here are history: their members are not dialled. */
@@ -277,7 +273,6 @@ export class RaftNode implements Consensus {
   async stop(forget = false): Promise<void> {
     this.end();
     await this.loop;
-    await this.running?.line.idle();
     await this.running?.snapshotter.idle();
     await this.rotation.idle();
     try {
@@ -352,14 +347,9 @@ export class RaftNode implements Consensus {
       failed,
     );
     snapshotter.startAt(snapshot ?? ORIGIN);
-    const line = new WriteLine({
-      write: (write) => this.writer.write(disk, write),
-      done: (ready) => this.written(ready),
-      failed,
-    });
     const { member } = stored;
     const history = stored.hardState.commit;
-    this.running = { raft, disk, applier, snapshotter, line, machine, member, history };
+    this.running = { raft, disk, applier, snapshotter, machine, member, history };
     if (this.applied >= history) this.colleagues.rosterChanged();
   }
 
@@ -391,54 +381,39 @@ export class RaftNode implements Consensus {
   }
 
   private async run(): Promise<void> {
-    const { raft, applier, snapshotter, disk, machine, line } = this.running as Running;
+    const { raft, applier, snapshotter, disk, machine } = this.running as Running;
     try {
       this.observe();
       while (!this.ending.signal.aborted) {
         if (!raft.hasReady) {
           await this.woken();
-          // What else comes in this turn of the event loop goes into the same ready.
-          await nextTurn();
           continue;
         }
         const ready = raft.ready();
+        const { write } = ready;
         // The others write while we do.
         this.colleagues.send(ready.messages);
         this.steering.reads.answered(ready.reads);
-        const snapshot = ready.write?.snapshot;
-        // Takes the place of everything, so it goes alone.
-        if (snapshot !== undefined) await line.idle();
-        line.push(ready);
+        const written = write && this.writer.write(disk, write);
         // On our disk already: applied while the next entries are being written.
         applier.push(ready.committed);
-        if (snapshot === undefined) {
-          await nextTurn();
-          continue;
-        }
-        await line.idle();
+        await written;
         if (this.ending.signal.aborted) return;
-        applier.clear();
-        await this.restore(machine, snapshot, disk.location);
-        snapshotter.startAt(snapshot.metadata);
-        this.colleagues.rosterChanged();
-        const { index } = snapshot.metadata;
-        this.options.log.info({ index: index.toString() }, 'took the state of the leader');
+        this.colleagues.send(ready.promises);
+        if (write?.snapshot !== undefined) {
+          applier.clear();
+          await this.restore(machine, write.snapshot, disk.location);
+          snapshotter.startAt(write.snapshot.metadata);
+          this.colleagues.rosterChanged();
+          const { index } = write.snapshot.metadata;
+          this.options.log.info({ index: index.toString() }, 'took the state of the leader');
+        }
         raft.advance();
         this.observe();
       }
     } catch (error) {
       this.fail(error);
     }
-  }
-
-  /** It is on disk. Of a snapshot the state machine must know first, see `run`. */
-  private written({ promises, write }: Ready): void {
-    if (this.ending.signal.aborted) return;
-    this.colleagues.send(promises);
-    if (write?.snapshot !== undefined) return;
-    this.running?.raft.advance();
-    this.observe();
-    this.wake();
   }
 
   private woken(): Promise<void> {
