@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { buildBusyboxArchive } from '@swarmkit/sdk/testkit/busybox-image';
@@ -58,9 +59,11 @@ export class MixedGroup {
       this.nodes.length === 0
         ? []
         : ['--join-addr', this.anyManager().address, '--join-token', await this.token(role)];
+    const stateDir = path.join(cleanup.folder(), 'state');
+    cleanup.add('processes of tasks', () => endTasks(stateDir));
     const daemon = new Daemon(
       {
-        stateDir: path.join(cleanup.folder(), 'state'),
+        stateDir,
         executor: 'process',
         host,
         remoteAddr: '0.0.0.0:4242',
@@ -244,4 +247,15 @@ export class MixedGroup {
 function life({ id, status }: Task): string {
   const runtime = status?.runtimeStatus;
   return `${id} ${runtime?.$case === 'container' ? runtime.value.pid : '?'}`;
+}
+
+/** Tasks that are plain processes outlive their node, each in a session that its supervisor leads. */
+function endTasks(stateDir: string): void {
+  const { stdout } = spawnSync('pgrep', ['-f', `${stateDir}/runtime/`], { encoding: 'utf8' });
+  for (const pid of stdout.split('\n').map(Number))
+    try {
+      if (pid > 1) process.kill(-pid, 'SIGKILL');
+    } catch {
+      // It ended by itself, or leads no session.
+    }
 }

@@ -48,7 +48,7 @@ function restore(state: RaftState, snapshot: Snapshot): boolean {
   const { index, term } = snapshot.metadata;
   const configuration = fromConfState(snapshot.metadata.confState);
   if (index <= state.log.committed) return false;
-  if (!everyMember(configuration).includes(state.id)) {
+  if (!everyMember(configuration).includes(state.id) && !isNewcomer(state)) {
     state.refuse('snapshot of a group without this member');
     return false;
   }
@@ -63,3 +63,10 @@ function restore(state: RaftState, snapshot: Snapshot): boolean {
   state.configure(configuration);
   return true;
 }
+
+/**
+ * Engines up to Docker 20.10 send a snapshot with the configuration that it was made under. Who was added
+ * after that finds itself in the entries that follow, and has no vote until then. Who was a member once has
+ * applied the entry that made it one: a later snapshot without it means that it was removed.
+ */
+const isNewcomer = ({ id, members, removed }: RaftState): boolean => !removed && !members.has(id);

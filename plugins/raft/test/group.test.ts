@@ -501,6 +501,22 @@ describe('membership of others', () => {
     group.raft(3).step(Message.create(message));
     assert.equal(group.raft(3).lastIndex, 3n);
   });
+
+  it('is, for one that is none yet: an engine sends the configuration of its snapshot', () => {
+    const group = Group.of(2);
+    group.add(3n, { ...founded([]), hardState: HardState.create() }).start();
+    const metadata = { index: 9n, term: 2n, confState: { voters: [1n, 2n] } };
+    const message = {
+      type: MessageType.MsgSnap,
+      from: 1n,
+      to: 3n,
+      term: 2n,
+      snapshot: { metadata },
+    };
+    group.raft(3).step(Message.create(message));
+    assert.equal(group.raft(3).lastIndex, 9n);
+    assert.deepEqual(group.raft(3).voters, [1n, 2n]);
+  });
 });
 
 describe('membership', () => {
