@@ -4,6 +4,7 @@ import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { buildBusyboxArchive } from '@swarmkit/sdk/testkit/busybox-image';
 import { type Node, Node as StoredNode, type Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import {
+  IssuanceStatus_State,
   NodeRole,
   NodeStatus_State,
   RaftMemberStatus_Reachability as Reachability,
@@ -132,17 +133,19 @@ export class MixedGroup {
     return defined(this.nodes.find((node) => node.name === name));
   }
 
-  /** Asks one manager after the other until one answers. */
+  /** Asks the first manager that answers at all. */
   async ask<T>(call: (swarm: Swarm) => Promise<T>): Promise<T> {
     let refusal: unknown;
     for (const { swarm, isUp } of this.nodes) {
       if (!isUp) continue;
       try {
-        return await call(swarm);
+        await swarm.nodes();
       } catch (error) {
         if (!isSwarmError(error)) throw error;
         refusal ??= error;
+        continue;
       }
+      return await call(swarm);
     }
     throw refusal ?? new Error('no manager runs');
   }
@@ -226,6 +229,24 @@ export class MixedGroup {
       .map((node) => ({ ...node, managerStatus: undefined }))
       .map((node) => Buffer.from(StoredNode.encode(node).finish()).toString('hex'))
       .sort();
+  }
+
+  /** Makes a worker of it, and waits until its certificate says so too. */
+  async demote(name: string): Promise<void> {
+    await this.setRole(name, NodeRole.WORKER);
+    await until(
+      `${name} is a worker`,
+      async () => {
+        const { role, certificate, managerStatus } = await this.record(name);
+        return (
+          role === NodeRole.WORKER &&
+          managerStatus === undefined &&
+          certificate?.role === NodeRole.WORKER &&
+          certificate.status?.state === IssuanceStatus_State.ISSUED
+        );
+      },
+      120_000,
+    );
   }
 
   /** For a failure: what each said last. */
