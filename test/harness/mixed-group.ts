@@ -59,7 +59,12 @@ export class MixedGroup {
     const join =
       this.nodes.length === 0
         ? []
-        : ['--join-addr', this.anyManager().address, '--join-token', await this.token(role)];
+        : [
+            '--join-addr',
+            (await this.anyManager()).address,
+            '--join-token',
+            await this.token(role),
+          ];
     const stateDir = path.join(cleanup.folder(), 'state');
     cleanup.add('processes of tasks', () => endTasks(stateDir));
     const daemon = new Daemon(
@@ -108,7 +113,7 @@ export class MixedGroup {
     else
       await peer.docker.swarmJoin({
         ...where,
-        RemoteAddrs: [this.anyManager().address],
+        RemoteAddrs: [(await this.anyManager()).address],
         JoinToken: await this.token(role),
       });
     const swarm = new Swarm(peer.controlSocket);
@@ -135,19 +140,7 @@ export class MixedGroup {
 
   /** Asks the first manager that answers at all. */
   async ask<T>(call: (swarm: Swarm) => Promise<T>): Promise<T> {
-    let refusal: unknown;
-    for (const { swarm, isUp } of this.nodes) {
-      if (!isUp) continue;
-      try {
-        await swarm.nodes();
-      } catch (error) {
-        if (!isSwarmError(error)) throw error;
-        refusal ??= error;
-        continue;
-      }
-      return await call(swarm);
-    }
-    throw refusal ?? new Error('no manager runs');
+    return await call((await this.anyManager()).swarm);
   }
 
   /** The nodes as one manager lists them; as the first one that answers does when none is named. */
@@ -254,8 +247,19 @@ export class MixedGroup {
     return this.nodes.map(({ name, log }) => `--- ${name}\n${log().slice(-6_000)}\n`).join('');
   }
 
-  private anyManager(): MixedNode {
-    return defined(this.nodes.find(({ isUp }) => isUp));
+  private async anyManager(): Promise<MixedNode> {
+    let refusal: unknown;
+    for (const node of this.nodes) {
+      if (!node.isUp) continue;
+      try {
+        await node.swarm.nodes();
+        return node;
+      } catch (error) {
+        if (!isSwarmError(error)) throw error;
+        refusal ??= error;
+      }
+    }
+    throw refusal ?? new Error('no manager runs');
   }
 
   private async token(role: Role): Promise<string> {

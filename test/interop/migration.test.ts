@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { BUSYBOX_REFERENCE } from '@swarmkit/sdk/testkit/busybox-image';
+import { RemoveNodeRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { NodeRole, NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type Docker from 'dockerode';
 import { Cleanup } from '../harness/cleanup.js';
@@ -11,11 +12,11 @@ import { defined } from '../harness/swarm.js';
 import { until } from '../harness/until.js';
 
 /**
- * A running Docker swarm gets our managers, loses its own, goes back and forth. The workers, an engine and
- * a node of ours, run the same processes from the first to the last step.
+ * A running Docker swarm gets our managers, loses its own, and goes back; then its last engine dies. The
+ * workers, an engine and a node of ours, run the same processes from the first to the last step.
  */
 
-const { MANAGER } = NodeRole;
+const { MANAGER, WORKER } = NodeRole;
 
 describe('a Docker swarm moves to our managers and back', {
   skip: dockerdMissing() ?? false,
@@ -53,7 +54,7 @@ describe('a Docker swarm moves to our managers and back', {
     lives = await group.running(webId, 4);
   });
   after(async () => {
-    if (passed < 5) process.stderr.write(group.lastWords());
+    if (passed < 7) process.stderr.write(group.lastWords());
     await cleanup.run();
   });
 
@@ -158,6 +159,41 @@ describe('a Docker swarm moves to our managers and back', {
     await group.managers('docker-1', 'ours-1');
     await group.setRole('ours-2', MANAGER);
     await group.managers('docker-1', 'ours-1', 'ours-2');
+    await untouched();
+    passed++;
+  });
+
+  it('is led by ours when the last engine that manages is killed, and lets it go', async () => {
+    need(5);
+    // A manager that has no log yet is none that could help to elect one.
+    for (const name of ['ours-1', 'ours-2']) await group.agreeOnNodes(engine, group.named(name));
+    await engine.kill();
+    assert.equal((await group.leader()).kind, 'ours');
+    await group.setRole('docker-1', WORKER);
+    await group.managers('ours-1', 'ours-2');
+    const node = await until(
+      'it is down',
+      async () => {
+        const found = await group.record('docker-1');
+        return found.status?.state === NodeStatus_State.DOWN && found;
+      },
+      120_000,
+    );
+    await group.ask((swarm) =>
+      swarm.control.removeNode(RemoveNodeRequest.create({ nodeId: node.id })),
+    );
+    await untouched();
+    passed++;
+  });
+
+  it('is a swarm of ours alone, and as quick as one', async () => {
+    need(6);
+    await group.ours('ours-3');
+    await group.managers('ours-1', 'ours-2', 'ours-3');
+    const leader = await group.leader();
+    await leader.kill();
+    // SwarmKit's timing would take 10 s at least.
+    assert.equal((await group.leader(8_000)).kind, 'ours');
     await untouched();
     passed++;
   });
