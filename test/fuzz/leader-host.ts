@@ -17,7 +17,14 @@ export const LEADER = '10.0.0.1:4242';
 export const SOCKET = 'unix:/leader';
 
 /** Bound to the machine: what they do is not asked for here. */
-const LEFT_OUT = new Set(['rpc', 'storage-rocksdb', 'log-files', 'agent', 'executor-process']);
+const LEFT_OUT = new Set([
+  'departure',
+  'rpc',
+  'storage-rocksdb',
+  'log-files',
+  'agent',
+  'executor-process',
+]);
 
 export interface LeaderHost {
   readonly network: LoopbackNetwork;
