@@ -15,8 +15,8 @@ if (missing.length > 0) {
   process.exit(1);
 }
 build();
-// The daemons of `join` are started as they are installed.
-if (process.argv[2] === 'join') await bundle();
+// The daemons of these are started as they are installed.
+if (['join', 'start'].includes(process.argv[2])) await bundle();
 const done = spawnSync(
   process.execPath,
   [path.join(root, 'test/dist/bench/main.js'), ...process.argv.slice(2)],

@@ -3,7 +3,7 @@ import { connectControl } from '@swarmkit/sdk/client/control';
 import { ListClustersRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { ContainerdFixture } from '@swarmkit/sdk/testkit/containerd-fixture';
 import { Cleanup } from '../harness/cleanup.js';
-import { Daemon } from '../harness/daemon.js';
+import { bundledSwarmdPath as program, Daemon } from '../harness/daemon.js';
 import { residentBytes } from '../harness/process-cost.js';
 import { until } from '../harness/until.js';
 import { type Figure, median } from './report.js';
@@ -23,7 +23,7 @@ export async function benchStart(rounds: number): Promise<readonly Figure[]> {
     for (let round = 0; round < rounds; round++) {
       const stateDir = path.join(cleanup.folder(), 'state');
       const daemon = new Daemon(
-        { stateDir, executor: 'containerd', containerdAddr: containerd.address },
+        { stateDir, executor: 'containerd', containerdAddr: containerd.address, program },
         cleanup,
       );
       fresh.push(await timeToReady(daemon));
