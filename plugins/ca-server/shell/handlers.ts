@@ -45,6 +45,8 @@ export function nodeCaHandlers(given: NodeCaParts) {
       onRecord: (node) => onRecord(authority, node),
     }),
   };
+  /** Since this manager leads; in every line, so that the last one tells how many there were. */
+  let refused = 0;
   return {
     issueNodeCertificate: {
       unary: async (
@@ -58,7 +60,8 @@ export function nodeCaHandlers(given: NodeCaParts) {
           log.info({ node: issued.nodeId, address: peer.address }, 'a certificate was asked for');
           return issued;
         } catch (error) {
-          log.warn({ err: error, address: peer.address }, 'a certificate was refused');
+          refused += 1;
+          log.warn({ err: error, address: peer.address, refused }, 'a certificate was refused');
           throw error;
         }
       },
