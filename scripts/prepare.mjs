@@ -67,6 +67,7 @@ const packageOf = {
   protoc: 'protobuf-compiler',
   openssl: 'openssl',
   ip: 'iproute2',
+  nft: 'nftables',
   etcd: 'etcd-server',
 };
 

@@ -14,7 +14,16 @@ const only = new Set(words.filter((word) => word === 'unit' || word === 'real'))
 const patterns = words.filter((word) => !only.has(word));
 
 installPackages();
-const missing = engines(['containerd', 'runc', 'busybox', 'dockerd', 'protoc', 'openssl', 'ip']);
+const missing = engines([
+  'containerd',
+  'runc',
+  'busybox',
+  'dockerd',
+  'protoc',
+  'openssl',
+  'ip',
+  'nft',
+]);
 if (missing.length > 0) {
   const sentence = `Not installed and not installable here: ${missing.join(', ')}. Tests that need them are skipped.`;
   console.log(sentence);

@@ -6,18 +6,23 @@ import { until } from './until.js';
 const BYTES = 512;
 const PATIENCE_MS = 3_000;
 
-/** Clients that write configs without rest, whoever leads, and keep book of what was acknowledged. */
+/** Clients that write configs without rest, to whoever of these leads, and keep book of what was acknowledged. */
 export class ConfigWriter {
   acknowledged = 0;
   /** Writes that may have happened, and that nobody answered for. */
   unanswered = 0;
   private readonly names = new Set<string>();
+  private readonly number = ++made;
   private written = 0;
   private stopping = false;
   /** Who answered last. */
   private at = 0;
 
-  constructor(private readonly group: ManagerGroup) {}
+  constructor(
+    private readonly group: Pick<ManagerGroup, 'managers' | 'ask'>,
+    /** How long a client waits for the answer to one write. */
+    private readonly patienceMs = PATIENCE_MS,
+  ) {}
 
   /** Until `stop`. */
   async run(callers = 4): Promise<void> {
@@ -51,13 +56,13 @@ export class ConfigWriter {
     while (!this.stopping) {
       const { managers } = this.group;
       const manager = managers[this.at % managers.length];
-      const name = `w${this.written++}`;
+      const name = `w${this.number}-${this.written++}`;
       const data = Buffer.alloc(BYTES, name);
       const request = CreateConfigRequest.fromPartial({ spec: { annotations: { name }, data } });
       const asked = this.at;
       try {
         if (manager === undefined || manager.daemon.pid === 0) throw new Error('down');
-        await manager.swarm.control.createConfig(request, { timeoutMs: PATIENCE_MS });
+        await manager.swarm.control.createConfig(request, { timeoutMs: this.patienceMs });
         this.names.add(name);
         this.acknowledged++;
       } catch {
@@ -68,3 +73,5 @@ export class ConfigWriter {
     }
   }
 }
+
+let made = 0;

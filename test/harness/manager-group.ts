@@ -6,6 +6,7 @@ import type { Cleanup } from './cleanup.js';
 import { configFile } from './config-file.js';
 import { Daemon } from './daemon.js';
 import { freePort } from './free-port.js';
+import type { Lan, LanHost } from './lan.js';
 import { defined, Swarm } from './swarm.js';
 import { until } from './until.js';
 
@@ -13,9 +14,14 @@ export interface ManagerProcess {
   readonly address: string;
   readonly daemon: Daemon;
   readonly swarm: Swarm;
+  /** Undefined on the loopback. */
+  readonly host: LanHost | undefined;
 }
 
-/** Managers as processes on the loopback: one that founded the cluster, and others that joined by token. */
+/**
+ * Managers as processes on the loopback, or each on a host of its own: one that founded the cluster, and
+ * others that joined by token.
+ */
 export class ManagerGroup {
   readonly managers: ManagerProcess[] = [];
   private started = 0;
@@ -23,15 +29,17 @@ export class ManagerGroup {
   private constructor(
     private readonly cleanup: Cleanup,
     private readonly config: string,
+    private readonly lan: Lan | undefined,
   ) {}
 
-  /** `plugins`: configuration by plugin id, for all of them. */
+  /** `plugins`: configuration by plugin id, for all of them. `lan`: where their hosts are made. */
   static async start(
     count: number,
     cleanup: Cleanup,
     plugins: Readonly<Record<string, object>> = {},
+    lan?: Lan,
   ): Promise<ManagerGroup> {
-    const group = new ManagerGroup(cleanup, configFile(cleanup, plugins));
+    const group = new ManagerGroup(cleanup, configFile(cleanup, plugins), lan);
     while (group.managers.length < count) await group.add();
     return group;
   }
@@ -44,6 +52,13 @@ export class ManagerGroup {
     return manager;
   }
 
+  /** Some of them, as those know the rest: for a group that the network has cut in two. */
+  part(managers: readonly ManagerProcess[]): ManagerGroup {
+    const part = new ManagerGroup(this.cleanup, this.config, this.lan);
+    part.managers.push(...managers);
+    return part;
+  }
+
   /** Starts a node that joins as a worker. */
   addWorker(): Promise<ManagerProcess> {
     return this.startNode('worker');
@@ -53,7 +68,8 @@ export class ManagerGroup {
     role: 'manager' | 'worker',
     folder = this.cleanup.folder(),
   ): Promise<ManagerProcess> {
-    const address = `127.0.0.1:${await freePort()}`;
+    const host = this.lan?.host();
+    const address = host ? `${host.address}:4242` : `127.0.0.1:${await freePort()}`;
     const [first] = this.managers;
     const join =
       first === undefined
@@ -65,6 +81,7 @@ export class ManagerGroup {
         stateDir,
         executor: 'process',
         remoteAddr: address,
+        ...(host ? { host } : {}),
         args: ['--config', this.config, '--hostname', `${role}-${this.started++}`, ...join],
       },
       this.cleanup,
@@ -72,7 +89,7 @@ export class ManagerGroup {
     await daemon.start();
     const swarm = new Swarm(daemon.socket);
     this.cleanup.add('control connection', () => swarm.close());
-    return { address, daemon, swarm };
+    return { address, daemon, swarm, host };
   }
 
   /** Asks one after the other until one answers; a follower may not. */

@@ -61,7 +61,7 @@ describe('managers that lose something', () => {
     await forced.start();
     const swarm = new Swarm(forced.socket);
     cleanup.add('control connection', () => swarm.close());
-    group.managers.splice(0, 3, { address: survivor.address, daemon: forced, swarm });
+    group.managers.splice(0, 3, { ...survivor, daemon: forced, swarm });
     assert.deepEqual(await writer.missing(), []);
     assert.ok(forced.said().some((line) => line.startsWith('forcing a new cluster')));
     const more = writer.run();

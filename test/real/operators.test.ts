@@ -126,7 +126,7 @@ describe('a cluster that is lost', () => {
     await again.start();
     const swarm = new Swarm(again.socket);
     cleanup.add('control connection', () => swarm.close());
-    const leader = { address, daemon: again, swarm };
+    const leader = { ...manager, address, daemon: again, swarm };
     group.managers.splice(0, 2, leader);
     assert.equal(await group.leader(), leader);
     assert.deepEqual(
