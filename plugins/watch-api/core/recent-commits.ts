@@ -9,8 +9,13 @@ export interface RecentBounds {
   readonly changes: number;
 }
 
+/** In the place of one that is out, so that its objects may go. After no index. */
+const GONE: Commit = { index: 0n, by: [], changes: [] };
+
 export class RecentCommits {
   private kept: Commit[] = [];
+  /** Of `kept`, how many at its beginning are out. Moving the rest up at each commit costs more than the commit. */
+  private out = 0;
   private changes = 0;
   private last: bigint;
 
@@ -32,16 +37,19 @@ export class RecentCommits {
     this.kept.push(commit);
     this.changes += commit.changes.length;
     this.last = commit.index;
-    let gone = 0;
     while (
-      gone < this.kept.length &&
-      (this.kept.length - gone > this.bounds.commits || this.changes > this.bounds.changes)
+      this.out < this.kept.length &&
+      (this.kept.length - this.out > this.bounds.commits || this.changes > this.bounds.changes)
     ) {
-      const oldest = this.kept[gone++] as Commit;
+      const oldest = this.kept[this.out] as Commit;
+      this.kept[this.out++] = GONE;
       this.changes -= oldest.changes.length;
       this.complete = oldest.index;
     }
-    if (gone > 0) this.kept.splice(0, gone);
+    if (this.out * 2 > this.kept.length) {
+      this.kept.splice(0, this.out);
+      this.out = 0;
+    }
   }
 
   /** Those after this index. Undefined where some of them are not kept. */

@@ -164,6 +164,19 @@ describe('what is kept of late', () => {
     recent.add(commit(3n, task('again')));
     assert.equal(recent.after(2n)?.length, 1);
   });
+
+  it('is the same at every moment of a long life', () => {
+    const recent = new RecentCommits(0n, { commits: 3, changes: 100 });
+    for (let last = 1n; last <= 40n; last++) {
+      recent.add(commit(last, task('a')));
+      for (let after = 0n; after <= last; after++) {
+        const expected: bigint[] = [];
+        for (let index = after + 1n; index <= last; index++) expected.push(index);
+        const indexes = recent.after(after)?.map(({ index }) => index);
+        assert.deepEqual(indexes, expected.length > 3 ? undefined : expected);
+      }
+    }
+  });
 });
 
 describe('a selection', () => {
