@@ -28,6 +28,11 @@ export interface Io {
   node(socket: string): Promise<NodeClient>;
   /** The state of the cluster, from the manager at the socket. */
   backup(socket: string): Promise<Backup>;
+  /** What `docker-credential-<helper>` keeps for a registry; undefined where it has nothing. */
+  credentials(
+    helper: string,
+    server: string,
+  ): Promise<{ readonly Username: string; readonly Secret: string } | undefined>;
   /** One line that must not be shown. */
   secret(prompt: string): Promise<string>;
   /** One line that a person types; empty where nobody sits at a terminal. */
@@ -72,6 +77,8 @@ export const processIo = (): Io => ({
   read: (file) => (file === '-' ? buffer(process.stdin) : readFile(file)),
   node: async (socket) => (await import('./connect.js')).nodeAt(socket),
   backup: async (socket) => (await import('./connect.js')).takeBackup(socket),
+  credentials: async (helper, server) =>
+    (await import('./credential-helper.js')).askHelper(helper, server),
   secret: async (prompt) => (await import('./secret.js')).readSecret(prompt),
   ask: async (prompt) => (await import('./secret.js')).readAnswer(prompt),
 });

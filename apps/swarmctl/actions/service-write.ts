@@ -14,12 +14,14 @@ import { findConfig, findNetwork, findSecret, findService } from '../find.js';
 import { jsonOf } from '../output/json.js';
 import { watchService } from '../progress/watch.js';
 import type { Session } from '../session.js';
+import { credentialConfigWord } from '../spec/credential-spec.js';
 import { dataFlag, type Meanings, type Meant } from '../spec/data-references.js';
 import { networkWords } from '../spec/networks.js';
 import type { ServiceFlags } from '../spec/service-flags.js';
 import { applyServiceMode } from '../spec/service-mode.js';
 import { applyServiceFlags, type FlagMeanings } from '../spec/service-spec.js';
 import { count, pair, unreadable, usage } from '../spec/units.js';
+import { registryLogin } from './registry-login.js';
 import { retryOutOfSequence } from './sequence.js';
 
 export async function createService(
@@ -44,7 +46,7 @@ export async function createService(
       name: flags.name ?? nameFromImage(image),
       ...(args.length > 0 && { args }),
     },
-    await meaningsOf(session, flags),
+    { ...(await meaningsOf(session, flags)), ...(await loginFor(session, flags, image)) },
   );
   const { service } = await session.control.createService(CreateServiceRequest.create({ spec }));
   await finish(session, service, flags);
@@ -64,7 +66,12 @@ export async function updateService(
       UpdateServiceRequest.create({
         serviceId: before.id,
         serviceVersion: before.meta?.version,
-        spec: flags.rollback ? spec : applyServiceFlags(spec, flags, meanings),
+        spec: flags.rollback
+          ? spec
+          : applyServiceFlags(spec, flags, {
+              ...meanings,
+              ...(await loginFor(session, flags, flags.image ?? imageOf(spec))),
+            }),
         rollback: flags.rollback
           ? UpdateServiceRequest_Rollback.PREVIOUS
           : UpdateServiceRequest_Rollback.NONE,
@@ -159,11 +166,31 @@ async function meaningsOf({ control }: Session, flags: ServiceFlags): Promise<Fl
       findSecret,
     ),
     configs: await look(
-      [...sources('--config', flags.config), ...sources('--config-add', flags.configAdd)],
+      [
+        ...sources('--config', flags.config),
+        ...sources('--config-add', flags.configAdd),
+        ...[credentialConfigWord(flags.credentialSpec) ?? ''].filter(Boolean),
+      ],
       findConfig,
     ),
   };
 }
+
+/** As Docker's CLI: without a login the pull is anonymous, and nobody is stopped by that. */
+async function loginFor(
+  { io }: Session,
+  { withRegistryAuth }: ServiceFlags,
+  image: string,
+): Promise<Pick<FlagMeanings, 'registryAuth'>> {
+  if (!withRegistryAuth) return {};
+  const registryAuth = await registryLogin(io, image);
+  if (registryAuth === undefined)
+    io.stderr.write(`no login is kept for the registry of ${image}: nodes pull it without\n`);
+  return registryAuth === undefined ? {} : { registryAuth };
+}
+
+const imageOf = ({ task }: ServiceSpec): string =>
+  task?.runtime?.$case === 'container' ? task.runtime.value.image : '';
 
 interface Named {
   readonly annotations: { readonly name: string } | undefined;

@@ -4,6 +4,7 @@ import {
   ContainerSpec_Isolation,
 } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { HealthConfig, type Mount } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { applyCredentialSpec } from './credential-spec.js';
 import { changedList, changedWords } from './changed-list.js';
 import { applyConfigs, applySecrets } from './data-references.js';
 import { mount, shortMount, shortTmpfs } from './mounts.js';
@@ -40,11 +41,20 @@ export function applyContainerFlags(
       { set: flags.secret, add: flags.secretAdd, rm: flags.secretRm },
       meanings.secrets ?? new Map(),
     ),
-    configs: applyConfigs(
-      base.configs,
-      { set: flags.config, add: flags.configAdd, rm: flags.configRm },
+    ...applyCredentialSpec(
+      base,
+      applyConfigs(
+        base.configs,
+        { set: flags.config, add: flags.configAdd, rm: flags.configRm },
+        meanings.configs ?? new Map(),
+      ),
+      flags.credentialSpec,
       meanings.configs ?? new Map(),
     ),
+    pullOptions:
+      meanings.registryAuth === undefined
+        ? base.pullOptions
+        : { ...base.pullOptions, registryAuth: meanings.registryAuth },
     ...applyCapabilities(base, flags),
     sysctls: applyPairs('sysctl', base.sysctls, [flags.sysctl, flags.sysctlAdd, flags.sysctlRm]),
     isolation:

@@ -5,7 +5,7 @@ import {
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { changedList } from './changed-list.js';
 import type { ServiceFlags } from './service-flags.js';
-import { bytes, count, nanoCpus, pairs } from './units.js';
+import { bytes, count, nanoCpus, pairs, unreadable } from './units.js';
 
 /** Limits and reservations; undefined stays undefined when none is given. */
 export function applyResources(
@@ -13,6 +13,13 @@ export function applyResources(
   flags: ServiceFlags,
 ): ResourceRequirements | undefined {
   const { limitCpu, limitMemory, reserveCpu, reserveMemory } = flags;
+  const { memorySwap, memorySwappiness } = flags;
+  const swap: Partial<ResourceRequirements> = {
+    ...(memorySwap !== undefined && {
+      swapBytes: memorySwap === '-1' ? -1n : bytes('--memory-swap', memorySwap),
+    }),
+    ...(memorySwappiness !== undefined && { memorySwappiness: swappiness(memorySwappiness) }),
+  };
   const generic = applyGeneric(before?.reservations?.generic ?? [], flags);
   const limits: Partial<Resources> = {
     ...(limitCpu !== undefined && { nanoCpus: nanoCpus('--limit-cpu', limitCpu) }),
@@ -25,11 +32,12 @@ export function applyResources(
     }),
     ...(generic !== undefined && { generic }),
   };
-  if (Object.keys({ ...limits, ...reservations }).length === 0) return before;
+  if (Object.keys({ ...limits, ...reservations, ...swap }).length === 0) return before;
   return {
     swapBytes: undefined,
     memorySwappiness: undefined,
     ...before,
+    ...swap,
     limits: merged(before?.limits, limits),
     reservations: merged(before?.reservations, reservations),
   };
@@ -37,6 +45,15 @@ export function applyResources(
 
 const merged = (before: Resources | undefined, given: Partial<Resources>): Resources | undefined =>
   Object.keys(given).length === 0 ? before : { ...(before ?? Resources.create()), ...given };
+
+/** 0 to 100; undefined where the node's own holds. */
+function swappiness(text: string): bigint | undefined {
+  if (text === '-1') return undefined;
+  const value = /^\d{1,3}$/.test(text) ? BigInt(text) : 101n;
+  if (value > 100n)
+    throw unreadable('--memory-swappiness', text, 'write a whole number from -1 to 100');
+  return value;
+}
 
 /** Undefined when no flag speaks of them. */
 function applyGeneric(

@@ -29,6 +29,7 @@ export interface ServiceFlags {
   readonly capDrop?: readonly string[];
   readonly sysctl?: readonly string[];
   readonly isolation?: string;
+  readonly credentialSpec?: string;
   readonly tty?: boolean;
   readonly openStdin?: boolean;
   readonly readOnly?: boolean;
@@ -52,6 +53,8 @@ export interface ServiceFlags {
   readonly reserveMemory?: string;
   readonly genericResources?: string;
   readonly genericResource?: readonly string[];
+  readonly memorySwap?: string;
+  readonly memorySwappiness?: string;
   readonly limitPids?: string;
   readonly ulimit?: readonly string[];
   readonly oomScoreAdj?: string;
@@ -81,6 +84,7 @@ export interface ServiceFlags {
   readonly healthcheck?: boolean;
   readonly logDriver?: string;
   readonly logOpt?: readonly string[];
+  readonly withRegistryAuth?: boolean;
   // Only of `update`:
   readonly envAdd?: readonly string[];
   readonly envRm?: readonly string[];
@@ -161,6 +165,10 @@ export function addServiceFlags(command: Command): void {
   several('--cap-drop <capability>', 'capability that the container does without');
   several('--sysctl <key=value>', 'kernel parameter of the container');
   one('--isolation <default|process|hyperv>', 'isolation, of Windows containers');
+  one(
+    '--credential-spec <config://|file://|registry://…>',
+    'account description, of Windows containers',
+  );
   one('-t, --tty', 'allocate a terminal');
   one('--open-stdin', 'keep standard input open');
   one('--read-only', 'mount the root filesystem read-only');
@@ -182,6 +190,8 @@ export function addServiceFlags(command: Command): void {
   one('--cpu-reservation, --reserve-cpu <cpus>', 'CPUs to keep free');
   one('--memory-limit, --limit-memory <size>', 'most memory to use');
   one('--memory-reservation, --reserve-memory <size>', 'memory to keep free');
+  one('--memory-swap <size>', 'swap to use on top of the memory limit, -1 = as much as there is');
+  one('--memory-swappiness <n>', 'how readily memory is swapped out, 0 to 100; -1 = as the node has it');
   one('--generic-resources <kind=n,…>', "reserve of a node's own kinds of resources, like gpu=2");
   several('--generic-resource <kind=n>', 'the same, one kind at a time');
   one('--limit-pids <n>', 'most processes');
@@ -211,6 +221,8 @@ export function addServiceFlags(command: Command): void {
   one('--no-healthcheck', "ignore the image's health check");
   one('--log-driver <name>', 'log driver');
   several('--log-opt <key=value>', 'log driver option');
+  one('--with-registry-auth', 'give the nodes what docker login has kept for the registry');
+  one('--no-resolve-image', 'as it always is here: the image is stored as it is written');
 }
 
 /** What can only be said of a service that is there. */

@@ -22,6 +22,8 @@ export interface FlagMeanings {
   readonly networks?: Meanings;
   readonly secrets?: Meanings;
   readonly configs?: Meanings;
+  /** What the nodes show to the image's registry; undefined: as it was. */
+  readonly registryAuth?: string;
 }
 
 /**

@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly columns?: number;
   /** By name; `-` is standard input. */
   readonly files?: Readonly<Record<string, string>>;
+  /** What helpers keep, by helper and registry. */
+  readonly credentials?: Readonly<Record<string, { readonly Username: string; readonly Secret: string }>>;
   /** What is typed when a secret is asked for. */
   readonly secret?: string;
   /** What the manager gives out for a backup. */
@@ -110,6 +112,7 @@ export async function runCtl(
       if (options.backup === undefined) throw new Error('there is nothing to back up');
       return options.backup;
     },
+    credentials: async (helper, server) => options.credentials?.[`${helper} ${server}`],
     secret: async () => options.secret ?? '',
     ask: async () => options.answer ?? '',
   };

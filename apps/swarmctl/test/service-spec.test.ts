@@ -47,6 +47,7 @@ const everyFlag: Readonly<Record<string, readonly string[]>> = {
   '--cap-drop': ['chown'],
   '--sysctl': ['net.core.somaxconn=9'],
   '--isolation': ['process'],
+  '--credential-spec': ['file://spec.json'],
   '--env': ['A=1'],
   '--workdir': ['/w'],
   '--user': ['1:1'],
@@ -78,6 +79,8 @@ const everyFlag: Readonly<Record<string, readonly string[]>> = {
   '--memory-reservation': ['1g'],
   '--generic-resources': ['gpu=2'],
   '--generic-resource': ['gpu=2'],
+  '--memory-swap': ['1g'],
+  '--memory-swappiness': ['60'],
   '--limit-pids': ['9'],
   '--ulimit': ['nofile=10:20'],
   '--oom-score-adj': ['-5'],
@@ -150,6 +153,9 @@ const takingAway = [
   '--no-init',
 ];
 
+/** What they mean is found before the spec is made; the image is never resolved here anyway. */
+const elsewhere = ['--rollback', '--env-file', '--with-registry-auth', '--no-resolve-image'];
+
 test('every flag has an effect', () => {
   const command = new Command();
   addServiceFlags(command);
@@ -160,8 +166,8 @@ test('every flag has an effect', () => {
       (name) =>
         name?.startsWith('--') &&
         !takingAway.includes(name) &&
-        name !== '--rollback' &&
-        name !== '--env-file',
+        name !== undefined &&
+        !elsewhere.includes(name),
     );
   assert.deepEqual([...known].sort(), Object.keys(everyFlag).sort());
   for (const [flag, [value, ...others]] of Object.entries(everyFlag)) {
@@ -488,4 +494,50 @@ test('capabilities: what is added is not dropped any more', () => {
   const turned = apply(spec, '--cap-drop', 'CAP_NET_ADMIN', '--cap-add', 'all');
   assert.deepEqual(container(turned).capabilityAdd, ['ALL']);
   assert.deepEqual(container(turned).capabilityDrop, ['CAP_NET_ADMIN']);
+});
+
+test('a credential spec is somewhere, and one that is a config is listed without a file', () => {
+  const meanings = { configs: new Map([['gmsa', { id: 'c1', name: 'gmsa' }]]) };
+  const at = (spec: ServiceSpec, ...argv: readonly string[]) =>
+    applyServiceFlags(spec, flagsOf(...argv), meanings);
+  const first = at(empty, '--image', 'a', '--credential-spec', 'config://gmsa', '--config', 'c');
+  assert.deepEqual(container(first).privileges?.credentialSpec?.source, {
+    $case: 'config',
+    value: 'c1',
+  });
+  assert.deepEqual(
+    container(first).configs.map(({ configId, target }) => [configId, target?.$case]),
+    [
+      ['c', 'file'],
+      ['c1', 'runtime'],
+    ],
+  );
+  const second = container(at(first, '--credential-spec', 'registry://key'));
+  assert.deepEqual(second.privileges?.credentialSpec?.source, { $case: 'registry', value: 'key' });
+  assert.deepEqual(
+    second.configs.map(({ configId }) => configId),
+    ['c'],
+  );
+  const none = container(at(first, '--credential-spec', ''));
+  assert.equal(none.privileges?.credentialSpec, undefined);
+  assert.equal(none.configs.length, 1);
+  refuses(
+    () => apply(empty, '--credential-spec', 'gmsa'),
+    '--credential-spec is "gmsa"; write config',
+  );
+});
+
+test('swap: as much as there is, and how readily', () => {
+  const resources = (...argv: readonly string[]) => apply(empty, ...argv).task?.resources;
+  assert.equal(resources('--memory-swap', '64m')?.swapBytes, 64n << 20n);
+  assert.equal(resources('--memory-swap', '-1')?.swapBytes, -1n);
+  const whole = apply(empty, '--memory-swappiness', '100', '--limit-memory', '1g');
+  assert.equal(whole.task?.resources?.memorySwappiness, 100n);
+  assert.equal(whole.task?.resources?.limits?.memoryBytes, 1n << 30n);
+  assert.equal(apply(whole, '--memory-swappiness', '-1').task?.resources?.memorySwappiness, undefined);
+  for (const text of ['101', '-2', 'x'])
+    refuses(
+      () => apply(empty, '--memory-swappiness', text),
+      `--memory-swappiness is "${text}"; write a whole number from -1 to 100`,
+    );
 });
