@@ -20,6 +20,7 @@ import removedNodes from '@swarmkit/plugin-removed-nodes/plugin';
 import roleManager from '@swarmkit/plugin-role-manager/plugin';
 import rpc from '@swarmkit/plugin-rpc/plugin';
 import scheduler from '@swarmkit/plugin-scheduler/plugin';
+import secretDriverDocker from '@swarmkit/plugin-secret-driver-docker/plugin';
 import storageRocksdb from '@swarmkit/plugin-storage-rocksdb/plugin';
 import store from '@swarmkit/plugin-store/plugin';
 import turn from '@swarmkit/plugin-turn/plugin';
@@ -52,6 +53,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     scheduler,
     reaper,
     roleManager,
+    secretDriverDocker,
     dispatcher,
     logBroker,
     agent,

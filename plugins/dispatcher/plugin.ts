@@ -2,6 +2,7 @@ import { Consensus } from '@swarmkit/sdk/contracts/consensus';
 import { NodeIdentity } from '@swarmkit/sdk/contracts/identity';
 import { Membership } from '@swarmkit/sdk/contracts/membership';
 import { RpcServer } from '@swarmkit/sdk/contracts/rpc';
+import { SecretDrivers } from '@swarmkit/sdk/contracts/secret-driver';
 import { Store } from '@swarmkit/sdk/contracts/store';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { type Context, definePlugin } from '@swarmkit/sdk/plugin/plugin';
@@ -19,6 +20,7 @@ export const dispatcher = definePlugin({
   scope: 'leader',
   requires: [Store, Consensus, RpcServer, NodeIdentity],
   optional: [Membership],
+  accepts: [SecretDrivers],
   policy: 'restart',
 
   start(ctx) {
@@ -28,6 +30,7 @@ export const dispatcher = definePlugin({
       store: ctx.get(Store),
       consensus: ctx.get(Consensus),
       leaderId: ctx.get(NodeIdentity).current().nodeId,
+      secretDrivers: () => ctx.all(SecretDrivers),
       run: (where, work) => ctx.run(where, work),
     });
     service.start();

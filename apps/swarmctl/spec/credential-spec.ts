@@ -26,7 +26,8 @@ export function applyCredentialSpec(
       !(before?.$case === 'config' && configId === before.value && target?.$case === 'runtime'),
   );
   const privileges = base.privileges ?? Privileges.create();
-  if (text === '') return { privileges: { ...privileges, credentialSpec: undefined }, configs: kept };
+  if (text === '')
+    return { privileges: { ...privileges, credentialSpec: undefined }, configs: kept };
   const word = credentialConfigWord(text);
   const source = word === undefined ? elsewhere(text) : undefined;
   if (word === undefined)
@@ -34,16 +35,17 @@ export function applyCredentialSpec(
   const { id, name } = meanings.get(word) ?? { id: word, name: word };
   return {
     privileges: { ...privileges, credentialSpec: { source: { $case: 'config', value: id } } },
-    configs: [
-      ...kept,
-      { configId: id, configName: name, target: { $case: 'runtime', value: {} } },
-    ],
+    configs: [...kept, { configId: id, configName: name, target: { $case: 'runtime', value: {} } }],
   };
 }
 
 function elsewhere(text: string): Privileges_CredentialSpec['source'] {
   const match = /^(file|registry):\/\/(.+)$/.exec(text);
   if (match === null)
-    throw unreadable('--credential-spec', text, 'write config://NAME, file://FILE or registry://NAME');
+    throw unreadable(
+      '--credential-spec',
+      text,
+      'write config://NAME, file://FILE or registry://NAME',
+    );
   return { $case: match[1] as 'file' | 'registry', value: match[2] ?? '' };
 }

@@ -191,7 +191,10 @@ export function addServiceFlags(command: Command): void {
   one('--memory-limit, --limit-memory <size>', 'most memory to use');
   one('--memory-reservation, --reserve-memory <size>', 'memory to keep free');
   one('--memory-swap <size>', 'swap to use on top of the memory limit, -1 = as much as there is');
-  one('--memory-swappiness <n>', 'how readily memory is swapped out, 0 to 100; -1 = as the node has it');
+  one(
+    '--memory-swappiness <n>',
+    'how readily memory is swapped out, 0 to 100; -1 = as the node has it',
+  );
   one('--generic-resources <kind=n,…>', "reserve of a node's own kinds of resources, like gpu=2");
   several('--generic-resource <kind=n>', 'the same, one kind at a time');
   one('--limit-pids <n>', 'most processes');

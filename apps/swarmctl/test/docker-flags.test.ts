@@ -44,6 +44,9 @@ for (const [name, text] of Object.entries(docker))
     const command = service.commands.find((one) => one.name() === name);
     // Where a flag has two long names, Commander keeps the first one as the short one.
     const ours = new Set(command?.options.flatMap(({ short, long }) => [short, long]));
-    const missing = text.trim().split(/\s+/).filter((flag) => !ours.has(`--${flag}`));
+    const missing = text
+      .trim()
+      .split(/\s+/)
+      .filter((flag) => !ours.has(`--${flag}`));
     assert.deepEqual(missing, []);
   });

@@ -54,10 +54,7 @@ test('what docker login has kept for the registry of the image goes with the ser
       { username: 'bot', password: 'one', serveraddress: 'registry.example.com:5000' },
     ],
     ['old.example.com/a/b', { username: 'u', password: 'p', serveraddress: 'old.example.com' }],
-    [
-      'helped.example.com/a',
-      { username: 'h', password: 's', serveraddress: 'helped.example.com' },
-    ],
+    ['helped.example.com/a', { username: 'h', password: 's', serveraddress: 'helped.example.com' }],
     ['token.example.com/a', { identitytoken: 't', serveraddress: 'token.example.com' }],
   ];
   for (const [image, login] of cases) {
@@ -76,9 +73,15 @@ test('an image whose registry nobody logged in to is pulled without, and that is
 test('what cannot be read is one sentence', async () => {
   const nothing = await created('a', { env: { DOCKER_CONFIG: '/d' } });
   assert.equal(nothing.code, 2);
-  assert.match(nothing.err, /^swarmctl: --with-registry-auth reads what docker login has kept: ENOENT.*\n$/);
+  assert.match(
+    nothing.err,
+    /^swarmctl: --with-registry-auth reads what docker login has kept: ENOENT.*\n$/,
+  );
   const broken = await created('a', { ...options, files: { '/home/me/.docker/config.json': '{' } });
-  assert.equal(broken.err, 'swarmctl: --with-registry-auth: /home/me/.docker/config.json is no JSON\n');
+  assert.equal(
+    broken.err,
+    'swarmctl: --with-registry-auth: /home/me/.docker/config.json is no JSON\n',
+  );
 });
 
 test('an update without the flag keeps the login; with it, it is that of the image now', async () => {
@@ -89,7 +92,9 @@ test('an update without the flag keeps the login; with it, it is that of the ima
       id: 's1',
       spec: {
         annotations: { name: 'web' },
-        task: { runtime: { $case: 'container', value: { image: 'old.example.com/a', pullOptions } } },
+        task: {
+          runtime: { $case: 'container', value: { image: 'old.example.com/a', pullOptions } },
+        },
       },
     }),
   ];

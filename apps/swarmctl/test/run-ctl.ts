@@ -14,7 +14,9 @@ export interface RunOptions {
   /** By name; `-` is standard input. */
   readonly files?: Readonly<Record<string, string>>;
   /** What helpers keep, by helper and registry. */
-  readonly credentials?: Readonly<Record<string, { readonly Username: string; readonly Secret: string }>>;
+  readonly credentials?: Readonly<
+    Record<string, { readonly Username: string; readonly Secret: string }>
+  >;
   /** What is typed when a secret is asked for. */
   readonly secret?: string;
   /** What the manager gives out for a backup. */

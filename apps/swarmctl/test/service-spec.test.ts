@@ -534,7 +534,10 @@ test('swap: as much as there is, and how readily', () => {
   const whole = apply(empty, '--memory-swappiness', '100', '--limit-memory', '1g');
   assert.equal(whole.task?.resources?.memorySwappiness, 100n);
   assert.equal(whole.task?.resources?.limits?.memoryBytes, 1n << 30n);
-  assert.equal(apply(whole, '--memory-swappiness', '-1').task?.resources?.memorySwappiness, undefined);
+  assert.equal(
+    apply(whole, '--memory-swappiness', '-1').task?.resources?.memorySwappiness,
+    undefined,
+  );
   for (const text of ['101', '-2', 'x'])
     refuses(
       () => apply(empty, '--memory-swappiness', text),

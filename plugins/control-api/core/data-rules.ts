@@ -1,17 +1,13 @@
 /** What secrets and configs have in common: small named data that services refer to. */
 import type { View } from '@swarmkit/sdk/contracts/store';
+import { type DataKind, dataSizeProblem } from '@swarmkit/sdk/model/data-size';
 import { bytesEqual } from '@swarmkit/sdk/model/wire-equal';
 import type { ConfigSpec, SecretSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { couldNotFind, inUse, invalid } from './refusals.js';
 
-export type DataKind = 'secret' | 'config';
-
-/** The first size that is too large. */
-const tooLarge: Readonly<Record<DataKind, number>> = { secret: 512_000, config: 1_024_000 };
-
 export function checkSize(kind: DataKind, data: Uint8Array): void {
-  if (data.length === 0 || data.length >= tooLarge[kind])
-    throw invalid(`${kind} data must be larger than 0 and less than ${tooLarge[kind]} bytes`);
+  const problem = dataSizeProblem(kind, data);
+  if (problem !== undefined) throw invalid(problem);
 }
 
 export function checkId(kind: DataKind, id: string): void {

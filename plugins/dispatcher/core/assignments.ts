@@ -9,6 +9,17 @@ import {
 import { Config, Secret, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState, VolumePublishStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { dependenciesOf } from './dependencies.js';
+import { ownId } from './secret-request.js';
+
+/** Values of secrets that have a driver, as far as they were fetched for this node. */
+export interface SecretSource {
+  /** One of its values is still to come: the task is not sent before. */
+  holds(view: View, task: Task): boolean;
+  /** With its data; undefined where it could not be had. */
+  of(secret: Secret, task: Task): Secret | undefined;
+  /** The task needs nothing any more. */
+  release(taskId: string): void;
+}
 
 /**
  * What one node should have, and what its stream was told so far: the pure half of `Assignments`.
@@ -24,7 +35,10 @@ export class NodeAssignments {
   };
   private readonly volumes = new Set<string>();
 
-  constructor(private readonly nodeId: string) {}
+  constructor(
+    private readonly nodeId: string,
+    private readonly values?: SecretSource,
+  ) {}
 
   /** Everything, as the first message of a stream. */
   complete(view: View): readonly AssignmentChange[] {
@@ -64,6 +78,8 @@ export class NodeAssignments {
       this.releaseAll(id, sent, changes);
       return;
     }
+    // One that the node has already is not taken from it while values are fetched again.
+    if (sent === undefined && this.values?.holds(view, stored)) return;
     if (observedState(stored) <= TaskState.RUNNING) this.acquireAll(view, stored, changes);
     if (sent === undefined || needsUpdate(sent, stored))
       changes.push(update({ $case: 'task', value: stored }));
@@ -73,32 +89,43 @@ export class NodeAssignments {
 
   private acquireAll(view: View, task: Task, changes: AssignmentChange[]): void {
     for (const { kind, id } of dependenciesOf(task)) {
-      const users = this.users[kind].get(id);
-      if (users !== undefined) {
-        users.add(task.id);
-        continue;
-      }
+      if (this.isUsed(kind, id, task.id)) continue;
       // One that is missing does not hold back the task; it is looked for again at the task's next change.
-      const item = lookUp(view, kind, id);
-      if (item === undefined) continue;
-      this.users[kind].set(id, new Set([task.id]));
+      const item = this.lookUp(view, kind, id, task);
+      // What a driver gave this task alone has an id of its own.
+      if (item === undefined || this.isUsed(kind, item.value.id, task.id)) continue;
+      this.users[kind].set(item.value.id, new Set([task.id]));
       changes.push(update(item));
     }
   }
 
+  /** The node has it; from now on for this task too. */
+  private isUsed(kind: 'secret' | 'config', id: string, taskId: string): boolean {
+    return this.users[kind].get(id)?.add(taskId) !== undefined;
+  }
+
   private releaseAll(taskId: string, task: Task, changes: AssignmentChange[]): void {
-    for (const { kind, id } of dependenciesOf(task)) {
-      const users = this.users[kind].get(id);
-      if (!users?.delete(taskId) || users.size > 0) continue;
-      this.users[kind].delete(id);
-      changes.push(
-        remove(
-          kind === 'secret'
-            ? { $case: 'secret', value: Secret.create({ id }) }
-            : { $case: 'config', value: Config.create({ id }) },
-        ),
-      );
-    }
+    for (const { kind, id: dependency } of dependenciesOf(task))
+      for (const id of [dependency, ownId(dependency, taskId)]) {
+        const users = this.users[kind].get(id);
+        if (!users?.delete(taskId) || users.size > 0) continue;
+        this.users[kind].delete(id);
+        changes.push(
+          remove(
+            kind === 'secret'
+              ? { $case: 'secret', value: Secret.create({ id }) }
+              : { $case: 'config', value: Config.create({ id }) },
+          ),
+        );
+      }
+    this.values?.release(taskId);
+  }
+
+  private lookUp(view: View, kind: 'secret' | 'config', id: string, task: Task) {
+    const item = lookUp(view, kind, id);
+    if (item?.$case !== 'secret' || item.value.spec?.driver === undefined) return item;
+    const value = this.values?.of(item.value, task);
+    return value && { $case: 'secret' as const, value };
   }
 
   private volume(view: View, id: string, changes: AssignmentChange[]): void {
@@ -137,13 +164,13 @@ const needsUpdate = (sent: Task, stored: Task): boolean =>
 
 const withoutStatus = (task: Task): Task => ({ ...task, status: undefined, meta: undefined });
 
-function lookUp(view: View, kind: 'secret' | 'config', id: string): Assignment['item'] {
+function lookUp(view: View, kind: 'secret' | 'config', id: string) {
   if (kind === 'secret') {
     const value = view.get('secret', id);
-    return value && { $case: 'secret', value };
+    return value && { $case: 'secret' as const, value };
   }
   const value = view.get('config', id);
-  return value && { $case: 'config', value };
+  return value && { $case: 'config' as const, value };
 }
 
 const update = (item: Assignment['item']): AssignmentChange => ({

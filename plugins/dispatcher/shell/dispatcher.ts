@@ -1,8 +1,11 @@
 import type { Consensus, Member } from '@swarmkit/sdk/contracts/consensus';
 import type { Call } from '@swarmkit/sdk/contracts/rpc';
+import type { SecretDriver } from '@swarmkit/sdk/contracts/secret-driver';
 import type { Commit, Store, Writer } from '@swarmkit/sdk/contracts/store';
+import { observedState } from '@swarmkit/sdk/model/task';
+import { changedStatus } from '@swarmkit/sdk/model/task-status';
 import { durationFromMs } from '@swarmkit/sdk/model/time';
-import type { Env } from '@swarmkit/sdk/plugin/env';
+import { delay, type Env } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import {
@@ -16,8 +19,10 @@ import {
   type UpdateVolumeStatusRequest_VolumeStatusUpdate,
   UpdateVolumeStatusResponse,
 } from '@swarmkit/sdk/wire/gen/swarmkit/dispatcher';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import {
   type NodeDescription,
+  TaskState,
   type TaskStatus,
   VolumePublishStatus_State,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -31,6 +36,8 @@ import {
   sameMembers,
 } from '../core/session-message.js';
 import { checkReporter } from '../core/status-report.js';
+import { DriverCalls } from './driver-calls.js';
+import { DriverSecrets } from './driver-secrets.js';
 import { NodeRecords } from './node-records.js';
 import type { NodeSession, StreamKind } from './node-session.js';
 import type { NodeStream } from './node-stream.js';
@@ -46,8 +53,12 @@ export interface DispatcherOptions {
   readonly consensus: Consensus;
   /** This manager's node id, stamped on statuses it took in. */
   readonly leaderId: string;
+  readonly secretDrivers?: () => readonly SecretDriver[];
   run(where: string, work: () => Promise<void>): void;
 }
+
+/** As long as one call of a driver may take. */
+const secretPatienceMs = 10_000;
 
 const statusWriter: Writer = {
   id: 'dispatcher',
@@ -65,6 +76,7 @@ export class Dispatcher {
   private readonly watch: NodeWatch;
   private readonly messages = new SessionMessages();
   private readonly encoded = new EncodedChanges();
+  private readonly driverCalls: DriverCalls;
   /** Streams that have something new to say. */
   private readonly raise = new Turns<NodeStream>((stream) => stream.raise());
   private members: readonly Member[] | undefined;
@@ -73,6 +85,7 @@ export class Dispatcher {
   constructor(private readonly options: DispatcherOptions) {
     const { store, env, log, leaderId } = options;
     this.sessions = new Sessions(env);
+    this.driverCalls = new DriverCalls(env.clock, options.secretDrivers ?? (() => []));
     this.statuses = new StatusQueue(store, env, statusWriter, leaderId);
     this.records = new NodeRecords(store, env, statusWriter, leaderId);
     this.watch = new NodeWatch({
@@ -92,6 +105,7 @@ export class Dispatcher {
   /** Streams end with `node must disconnect`; whoever comes later is told that this is over. */
   stop(): void {
     this.watch.stop();
+    this.driverCalls.stop();
     this.sessions.stop();
   }
 
@@ -161,9 +175,15 @@ export class Dispatcher {
     send: (message: AssignmentsMessage) => Promise<void>,
   ): Promise<void> {
     const node = this.sessions.check(call.peer.nodeId, sessionId);
-    const known = new NodeAssignments(node.nodeId);
+    const values = new DriverSecrets(this.driverCalls, (task, why) => this.reject(task, why));
+    const known = new NodeAssignments(node.nodeId, values);
     const view = this.options.store.view();
     await this.streaming(call, node, 'assignments', async (stream) => {
+      // The first message is waited for by everything on the node, so it waits for values only so long.
+      const fetches = view
+        .find('task', { by: 'node', id: node.nodeId })
+        .flatMap((task) => this.fetchFor(task, node.nodeId, values, stream) ?? []);
+      if (fetches.length > 0 && !(await stream.sent(this.within(Promise.all(fetches))))) return;
       let sequence = 1;
       const head = {
         type: AssignmentsMessage_Type.COMPLETE,
@@ -174,6 +194,8 @@ export class Dispatcher {
       if (!(await stream.sent(send(whole)))) return;
       while (await stream.raised()) {
         const { tasks, volumes } = stream.take();
+        for (const id of tasks)
+          void this.fetchFor(view.get('task', id), node.nodeId, values, stream);
         const changes = known.increment(view, tasks, volumes);
         if (changes.length === 0) continue;
         const head = {
@@ -184,6 +206,41 @@ export class Dispatcher {
         if (!(await stream.sent(send(this.encoded.message(head, changes))))) return;
       }
     });
+  }
+
+  /**
+   * The task is looked at again when its values are here. What came to nothing is written, and told by that.
+   * Undefined where nothing is to be fetched; never rejects.
+   */
+  private fetchFor(
+    task: Task | undefined,
+    nodeId: string,
+    values: DriverSecrets,
+    stream: NodeStream,
+  ): Promise<void> | undefined {
+    if (task?.nodeId !== nodeId || observedState(task) < TaskState.ASSIGNED) return undefined;
+    const view = this.options.store.view();
+    if (!values.wants(view, task)) return undefined;
+    return values.fetch(view, task).then((isThere) => {
+      if (!isThere) return;
+      stream.touch('task', task.id);
+      this.raise.add(stream);
+    });
+  }
+
+  private async within(work: Promise<unknown>): Promise<void> {
+    const over = new AbortController();
+    const patience = delay(this.options.env.clock, secretPatienceMs, over.signal);
+    await Promise.race([work, patience]);
+    over.abort();
+  }
+
+  /** As its agent would: it was never sent. One that its node has already goes on. */
+  private async reject(task: Task, err: string): Promise<void> {
+    if (observedState(task) !== TaskState.ASSIGNED) return;
+    const { clock } = this.options.env;
+    const status = changedStatus(task, clock.now(), { state: TaskState.REJECTED, err });
+    await this.statuses.add([[task.id, status]]);
   }
 
   /** The older form of assignments: the whole list of tasks at every change. */

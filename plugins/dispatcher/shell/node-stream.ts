@@ -57,10 +57,10 @@ export class NodeStream {
   }
 
   /** Waits until the agent took so much that it may be sent more. False when the stream is over before. */
-  async sent(sending: Promise<void>): Promise<boolean> {
+  async sent(sending: Promise<unknown>): Promise<boolean> {
     await new Promise<void>((resolve, reject) => {
       this.cut = resolve;
-      sending.then(resolve, reject);
+      sending.then(() => resolve(), reject);
     });
     this.cut = undefined;
     return !this.isOver;

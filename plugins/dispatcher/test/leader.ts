@@ -1,5 +1,6 @@
 import type { Member } from '@swarmkit/sdk/contracts/consensus';
 import type { RpcConnection } from '@swarmkit/sdk/contracts/rpc';
+import type { SecretDriver } from '@swarmkit/sdk/contracts/secret-driver';
 import { isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
@@ -33,6 +34,7 @@ export class Leader {
   ];
   readonly faults: unknown[] = [];
   readonly dispatcher: Dispatcher;
+  readonly secretDrivers: SecretDriver[] = [];
 
   constructor(store?: FakeStore) {
     this.store = store ?? new FakeStore({ now: () => this.clock.now() });
@@ -42,6 +44,7 @@ export class Leader {
       store: this.store,
       consensus: { members: () => this.members } as never,
       leaderId: 'leader',
+      secretDrivers: () => this.secretDrivers,
       run: (_where, work) => {
         work().catch((error: unknown) => this.faults.push(error));
       },
