@@ -1,6 +1,11 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import type { CallOptions, RpcConnection } from '../contracts/rpc.js';
 import {
+  type ExplainPlacementRequest,
+  type ExplainPlacementResponse,
+  PlacementService,
+} from '../wire/gen/node/placement.js';
+import {
   CAService,
   type GetUnlockKeyRequest,
   type GetUnlockKeyResponse,
@@ -31,6 +36,11 @@ export interface ControlClient extends ControlMethods {
   logs(request: SubscribeLogsRequest, options?: CallOptions): AsyncIterable<SubscribeLogsMessage>;
   /** The managers' unlock key: empty while they are not locked. Of the CA service, which the socket offers too. */
   unlockKey(request: GetUnlockKeyRequest, options?: CallOptions): Promise<GetUnlockKeyResponse>;
+  /** What filters that plugins gave the scheduler say; unimplemented where the leader is not one of ours. */
+  explainPlacement(
+    request: ExplainPlacementRequest,
+    options?: CallOptions,
+  ): Promise<ExplainPlacementResponse>;
   close(): void;
 }
 
@@ -43,6 +53,8 @@ export function controlClient(connection: RpcConnection): ControlClient {
     close: () => connection.close(),
     unlockKey: (request: GetUnlockKeyRequest, options?: CallOptions) =>
       connection.unary(CAService.getUnlockKey, request, options),
+    explainPlacement: (request: ExplainPlacementRequest, options?: CallOptions) =>
+      connection.unary(PlacementService.explain, request, options),
     logs: (request: SubscribeLogsRequest, options?: CallOptions) =>
       connection.serverStream(LogsService.subscribeLogs, request, options),
   };

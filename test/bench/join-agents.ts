@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type ControlClient, connectControl } from '@swarmkit/sdk/client/control';
 import { CreateServiceRequest, ListTasksRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
@@ -7,7 +6,7 @@ import { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Cleanup } from '../harness/cleanup.js';
 import { bundledSwarmdPath as program, Daemon } from '../harness/daemon.js';
-import { cpuSeconds } from '../harness/process-cost.js';
+import { cpuSeconds, residentBytes } from '../harness/process-cost.js';
 import { until } from '../harness/until.js';
 import { Herd } from './herd-process.js';
 import { clusterOf, joinFigure, readyNodes } from './join-cluster.js';
@@ -190,9 +189,4 @@ async function watched(daemon: Daemon): Promise<Figures> {
     }
     return undefined;
   });
-}
-
-function residentBytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }

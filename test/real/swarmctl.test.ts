@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { root } from '../house/source-files.js';
 import { Cleanup } from '../harness/cleanup.js';
 import { Daemon } from '../harness/daemon.js';
 import { swarmctl } from '../harness/run.js';
@@ -28,7 +29,8 @@ function file(name: string, text: string): string {
 describe('swarmctl against a real daemon', () => {
   before(async () => {
     const stateDir = path.join(cleanup.folder(), 'state');
-    daemon = new Daemon({ stateDir, executor: 'process' }, cleanup);
+    const args = ['--load', path.join(root, 'examples/licensed-nodes')];
+    daemon = new Daemon({ stateDir, executor: 'process', args }, cleanup);
     await daemon.start();
     const swarm = new Swarm(daemon.socket);
     cleanup.add('control connection', () => swarm.close());
@@ -63,6 +65,18 @@ describe('swarmctl against a real daemon', () => {
     );
     const text = await ctl('explain', 'picky');
     assert.match(text, /not enough left: .*; does not meet node\.labels\.disk==ssd\n/);
+  });
+
+  it('a filter of somebody else has a say, is explained, and gives way', async () => {
+    await ctl(
+      ...['service', 'create', '--detach', '--name', 'licensed', '--label', 'acme.licence=db'],
+      ...['busybox', 'sleep', '1000'],
+    );
+    assert.match(await ctl('explain', 'licensed'), /VERDICT\n\S+ +no licence on 1 node\n/);
+    await ctl('node', 'update', 'self', '--label-add', 'acme.licence=db');
+    await ctl('service', 'update', '--label-add', 'seen=1', 'licensed');
+    assert.match(await ctl('service', 'ls'), /licensed +replicated +1\/1/);
+    await ctl('service', 'rm', 'licensed');
   });
 
   it('secrets and configs: created, used, rotated, removed', async () => {

@@ -34,8 +34,32 @@ export async function explain(session: Session, word: string): Promise<void> {
   const service = await serviceOrNone(session, word);
   const task = service === undefined ? await taskOrNothing(session, word) : undefined;
   const facts = await Facts.of(session);
-  const text = service === undefined ? facts.ofTask(task as Task) : facts.ofService(service);
-  session.say(text);
+  const waiting = service === undefined ? (task as Task) : facts.waitingOf(service);
+  const contributed = await contributedVerdicts(session, waiting);
+  session.say(
+    service === undefined
+      ? facts.ofTask(task as Task, contributed)
+      : facts.ofService(service, contributed),
+  );
+}
+
+type Contributed = ReadonlyMap<string, readonly string[]>;
+
+/** Of a task without a place, by node id. A leader of Docker's has no such filters. */
+async function contributedVerdicts(
+  { control }: Session,
+  task: Task | undefined,
+): Promise<Contributed> {
+  if (task === undefined || observedState(task) !== TaskState.PENDING) return new Map();
+  try {
+    const { verdicts } = await control.explainPlacement({ taskId: task.id });
+    return new Map(verdicts.map(({ nodeId, against }) => [nodeId, against]));
+  } catch (error) {
+    // Not found: it was placed or removed since.
+    if (isSwarmError(error) && ['unimplemented', 'not-found'].includes(error.kind))
+      return new Map();
+    throw error;
+  }
 }
 
 async function serviceOrNone({ control }: Session, word: string): Promise<Service | undefined> {
@@ -76,13 +100,24 @@ class Facts {
     return new Facts(services, tasks, nodes, new Set(ids), io.now());
   }
 
-  ofService(service: Service): string {
+  /** The newest tasks of slots that do not run. */
+  private openOf(service: Service): readonly Task[] {
     const own = this.tasks.filter((task) => task.serviceId === service.id);
-    const { wanted, running, leaving } = convergence({ service, tasks: own, nodes: this.nodes });
-    const open = newestOfEachSlot(service, own).filter(
+    return newestOfEachSlot(service, own).filter(
       (task) => observedState(task) !== TaskState.RUNNING && isOpen(task),
     );
-    const waiting = open.find((task) => observedState(task) === TaskState.PENDING);
+  }
+
+  /** One that has no place speaks for all. */
+  waitingOf(service: Service): Task | undefined {
+    return this.openOf(service).find((task) => observedState(task) === TaskState.PENDING);
+  }
+
+  ofService(service: Service, contributed: Contributed): string {
+    const own = this.tasks.filter((task) => task.serviceId === service.id);
+    const { wanted, running, leaving } = convergence({ service, tasks: own, nodes: this.nodes });
+    const open = this.openOf(service);
+    const waiting = this.waitingOf(service);
     return [
       fields([
         ['Service', nameOf(service)],
@@ -104,13 +139,13 @@ class Facts {
               ]),
           ),
       open.length > shownTasks ? `and ${open.length - shownTasks} more` : '',
-      waiting === undefined ? '' : this.verdictTable(waiting),
+      waiting === undefined ? '' : this.verdictTable(waiting, contributed),
     ]
       .filter((part) => part !== '')
       .join('\n\n');
   }
 
-  ofTask(task: Task): string {
+  ofTask(task: Task, contributed: Contributed): string {
     const rows: readonly Field[] = [
       ['Task', `${this.nameOf(task)} (${task.id})`],
       [
@@ -122,15 +157,15 @@ class Facts {
       ['Missing', this.missing(task.spec)],
     ];
     const isPending = observedState(task) === TaskState.PENDING;
-    return [fields(rows), isPending ? this.verdictTable(task) : '']
+    return [fields(rows), isPending ? this.verdictTable(task, contributed) : '']
       .filter((part) => part !== '')
       .join('\n\n');
   }
 
-  private verdictTable(task: Task): string {
+  private verdictTable(task: Task, contributed: Contributed): string {
     // A task that is bound to a node has no choice.
     const nodes = this.nodes.filter(({ id }) => task.nodeId === '' || task.nodeId === id);
-    const rows = verdicts(task, nodes, this.tasks).map(({ node, against }) => [
+    const rows = verdicts(task, nodes, this.tasks, contributed).map(({ node, against }) => [
       hostnameOf(node) || node.id,
       against.length === 0 ? 'fits' : against.join('; '),
     ]);

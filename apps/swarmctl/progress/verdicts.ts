@@ -1,6 +1,6 @@
 /**
  * What the scheduler's built-in filters say of each node for one task, from what the Control API lists. The
- * judgement is the scheduler's own; filters that plugins contributed are known to the leader alone.
+ * judgement is the scheduler's own. What filters say that plugins contributed, the leader is asked for.
  */
 import type { NodeLoad, SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
 import { meetsConstraints, parseConstraintsOrNone } from '@swarmkit/sdk/model/constraint';
@@ -20,10 +20,12 @@ export interface Verdict {
   readonly against: readonly string[];
 }
 
+/** `contributed`: what the leader told, by node id. */
 export function verdicts(
   task: Task,
   nodes: readonly Node[],
   tasks: readonly Task[],
+  contributed: ReadonlyMap<string, readonly string[]> = new Map(),
 ): readonly Verdict[] {
   const filters = builtInFilters.filter((filter) => filter.applies(task));
   return nodes.map((node) => {
@@ -34,7 +36,7 @@ export function verdicts(
     const against = filters
       .filter((filter) => !filter.passes(task, load))
       .map((filter) => reason(filter, task, load));
-    return { node, against };
+    return { node, against: [...against, ...(contributed.get(node.id) ?? [])] };
   });
 }
 

@@ -3,9 +3,10 @@ import {
   Resources,
   type ResourceRequirements,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { parseGenericResources } from '@swarmkit/sdk/model/generic-resource-text';
 import { changedList } from './changed-list.js';
 import type { ServiceFlags } from './service-flags.js';
-import { bytes, count, nanoCpus, pairs, unreadable } from './units.js';
+import { bytes, nanoCpus, unreadable } from './units.js';
 
 /** Limits and reservations; undefined stays undefined when none is given. */
 export function applyResources(
@@ -67,7 +68,7 @@ function applyGeneric(
       : [
           ...(genericResources === undefined
             ? []
-            : discrete('--generic-resources', genericResources.split(','))),
+            : discrete('--generic-resources', [genericResources])),
           ...discrete('--generic-resource', genericResource ?? []),
         ];
   const add = genericResourceAdd && discrete('--generic-resource-add', genericResourceAdd);
@@ -77,11 +78,18 @@ function applyGeneric(
 
 const kindOf = ({ resource }: GenericResource): string => resource?.value.kind ?? '';
 
-/** `gpu=2`. */
-const discrete = (flag: string, items: readonly string[]): readonly GenericResource[] =>
-  Object.entries(pairs(flag, items)).map(([kind, amount]) => ({
-    resource: {
-      $case: 'discreteResourceSpec',
-      value: { kind, value: count(`${flag} ${kind}`, amount) },
-    },
-  }));
+/** `gpu=2`, read as a node's own: but what is reserved is an amount, never a name. */
+function discrete(flag: string, items: readonly string[]): readonly GenericResource[] {
+  if (items.length === 0) return [];
+  const text = items.join(',');
+  const refuse = () => unreadable(flag, text, 'write kind=n, each kind once and n a whole number');
+  const parsed = (() => {
+    try {
+      return parseGenericResources(text);
+    } catch {
+      throw refuse();
+    }
+  })();
+  if (parsed.some(({ resource }) => resource?.$case !== 'discreteResourceSpec')) throw refuse();
+  return parsed;
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import {
   aNode,
   aService,
@@ -202,4 +203,22 @@ test('explain a task; what is not there', async () => {
   const none = cluster();
   none.nodes = [];
   assert.match((await runCtl(none, ['explain', 'web'])).out, /There is no node\.\n$/);
+});
+
+test('filters that plugins contributed speak for each node, when the leader has any', async () => {
+  const made = cluster();
+  made.contributed = [{ nodeId: 'n1', against: ['needs a licence on 1 node'] }];
+  for (const word of ['web', 'web.2']) {
+    const { out } = await runCtl(made, ['explain', word]);
+    assert.match(
+      out,
+      /alpha +does not meet node\.labels\.disk==ssd; needs a licence on 1 node\nbeta .*disk==ssd\n$/,
+    );
+  }
+  assert.deepEqual(made.requests('explainPlacement'), [{ taskId: 't2' }, { taskId: 't2' }]);
+  // A leader of Docker's does not know the call, and what it says otherwise stands.
+  made.faults.set('explainPlacement', [new SwarmError('unimplemented', 'X', 'unknown service')]);
+  assert.match((await runCtl(made, ['explain', 'web'])).out, /alpha .*disk==ssd\n/);
+  made.faults.set('explainPlacement', [new SwarmError('unavailable', 'X', 'no leader')]);
+  assert.equal((await runCtl(made, ['explain', 'web'])).code, 4);
 });

@@ -48,6 +48,8 @@ export class FakeCluster {
   key = Buffer.alloc(0);
   /** What an update makes of the cluster. */
   changeCluster = (cluster: Cluster, _rotation: KeyRotation | undefined): Cluster => cluster;
+  /** What contributed filters say. */
+  contributed: readonly { readonly nodeId: string; readonly against: readonly string[] }[] = [];
   /** Every request, by method. */
   readonly asked: { readonly method: string; readonly request: unknown }[] = [];
   /** Thrown by the next call of this method, once each. */
@@ -99,6 +101,7 @@ export class FakeCluster {
     getCluster: ({ clusterId }: { clusterId: string }) => ({
       cluster: one('cluster', this.clusters, clusterId),
     }),
+    explainPlacement: () => ({ verdicts: this.contributed }),
     listServices: ({ filters }: { filters?: Filters }) => ({
       services: matching(this.services, filters, nameOf),
     }),

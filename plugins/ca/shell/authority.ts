@@ -13,7 +13,7 @@ import type {
 import type { Env } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { nodeProfile, rootProfile, SERIAL_BYTES, serialOf } from '../core/certificate-profile.js';
-import { joinToken, SECRET_BYTES } from '../core/join-token.js';
+import { joinToken, SECRET_BYTES } from '@swarmkit/sdk/model/join-token';
 import { formerNode } from './held-identity.js';
 import { readPem, writePem } from './pem.js';
 import {

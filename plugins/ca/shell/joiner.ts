@@ -5,7 +5,7 @@ import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import { type AvailabilityName, availabilityOf } from '../core/availability.js';
-import { parseJoinToken } from '../core/join-token.js';
+import { parseJoinToken } from '@swarmkit/sdk/model/join-token';
 import type { CertificateFolder } from './folder.js';
 import { type Held, holdGiven } from './held-identity.js';
 import type { IdentityStore } from './identity-store.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { nodeProfile } from '../core/certificate-profile.js';
-import { joinToken, parseJoinToken, secretText } from '../core/join-token.js';
+import { joinToken, parseJoinToken, secretText } from '@swarmkit/sdk/model/join-token';
 import { renewAt } from '../core/renewal.js';
 
 const bytes = (count: number) => fc.uint8Array({ minLength: count, maxLength: count });

@@ -4,7 +4,7 @@ import { METHOD_ROLES } from '@swarmkit/sdk/wire/method-roles';
 import { authorize } from '../core/authorize.js';
 import { nodeProfile, rootProfile, serialOf } from '../core/certificate-profile.js';
 import { type CertificateFact, type FolderFacts, planFor } from '../core/folder-plan.js';
-import { joinToken, parseJoinToken, secretText } from '../core/join-token.js';
+import { joinToken, parseJoinToken, secretText } from '@swarmkit/sdk/model/join-token';
 import { renewAt, retryAfter } from '../core/renewal.js';
 
 const EMPTY_SHA256 = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';

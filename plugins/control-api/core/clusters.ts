@@ -4,7 +4,7 @@ import { Cluster } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ClusterSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { type JoinTokens, RootCA } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { withoutExpired } from './blacklist.js';
-import { withNewSecret } from './join-token.js';
+import { withNewSecret } from '@swarmkit/sdk/model/join-token';
 import { missingArgument, notFound } from './refusals.js';
 import { unlockKeys } from './unlock-keys.js';
 import { validateCluster } from './validate-cluster.js';

@@ -5,8 +5,11 @@ import {
   type TurnResult,
 } from '@swarmkit/sdk/contracts/reconciler';
 import type { SchedulerFilter, SchedulerScorer } from '@swarmkit/sdk/contracts/scheduling';
-import type { Writer } from '@swarmkit/sdk/contracts/store';
+import type { View, Writer } from '@swarmkit/sdk/contracts/store';
 import { builtInFilters } from '@swarmkit/sdk/model/placement/built-in-filters';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { NodeVerdict } from '@swarmkit/sdk/wire/gen/node/placement';
+import { verdicts } from '../core/contributed-verdicts.js';
 import { type Policies, schedule } from '../core/schedule.js';
 import { builtInScorers } from '../core/scorers.js';
 import { guardedFilter, guardedScorer } from './guard.js';
@@ -29,6 +32,7 @@ export class Scheduler implements Reconciler {
   readonly writer: Writer = { id: 'scheduler', writes: ['task.placement'] };
   readonly order = Ring.scheduler;
   private policies: Policies | undefined;
+  private contributed: readonly SchedulerFilter[] = [];
   private readonly reported = new Set<string>();
 
   constructor(private readonly contributions: Contributions = {}) {}
@@ -39,6 +43,15 @@ export class Scheduler implements Reconciler {
     return schedule(input, this.policies, this.contributions.limit ?? defaultLimit);
   }
 
+  /** What contributed filters say of each node; the built-in ones are known to who asks. */
+  explain(view: View, now: number, taskId: string): readonly NodeVerdict[] {
+    const task = view.get('task', taskId);
+    if (task === undefined)
+      throw new SwarmError('not-found', 'SCHED_NO_TASK', `task ${taskId} not found`);
+    this.policies ??= this.gather();
+    return verdicts(view, now, this.contributed, task);
+  }
+
   private gather(): Policies {
     const { filters = () => [], scorers = () => [], fault } = this.contributions;
     const report = (where: string, error: unknown): void => {
@@ -46,11 +59,9 @@ export class Scheduler implements Reconciler {
       this.reported.add(where);
       fault?.(where, error);
     };
+    this.contributed = inOrder(filters().map((filter) => guardedFilter(filter, report)));
     return {
-      filters: inOrder([
-        ...builtInFilters,
-        ...filters().map((filter) => guardedFilter(filter, report)),
-      ]),
+      filters: inOrder([...builtInFilters, ...this.contributed]),
       scorers: inOrder([
         ...builtInScorers,
         ...scorers().map((scorer) => guardedScorer(scorer, report)),

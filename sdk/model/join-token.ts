@@ -1,6 +1,6 @@
 // Join tokens: which root to trust, and the secret that admits a node in a role.
 // `SWMTKN-1-<digest>-<secret>`, or `SWMTKN-2-<fips>-<digest>-<secret>`; both numbers in base 36.
-import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { SwarmError } from '../plugin/errors.js';
 
 const DIGEST_CHARS = 50;
 const SECRET_CHARS = 25;
@@ -33,6 +33,10 @@ export function secretText(secret: Uint8Array): string {
   for (const byte of secret) value = (value << 8n) | BigInt(byte);
   return base36(value, SECRET_CHARS);
 }
+
+/** The same token with another secret: a rotation leaves the digest as it is. */
+export const withNewSecret = (token: string, secret: Uint8Array): string =>
+  token.slice(0, token.lastIndexOf('-') + 1) + secretText(secret);
 
 const base36 = (value: bigint, chars: number): string => value.toString(36).padStart(chars, '0');
 
