@@ -31,6 +31,7 @@ import { adapt, kindOf, type Started, type WireCall } from './adapter.js';
 import { firstOf, type Work, workOf } from './codec.js';
 import { Doorkeeper } from './doorkeeper.js';
 import { healthService } from './health.js';
+import { unreadableMessages } from './unreadable-messages.js';
 import { type Listener, listenOnPort, listenOnSocket } from './listener.js';
 import { WIRE_SERVICES } from './wire-services.js';
 
@@ -77,11 +78,15 @@ export class Server implements RpcServer {
   constructor(private readonly options: ServerOptions) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.door = new Doorkeeper(limits, options.clock, options.log);
+    const interceptors = [
+      unreadableMessages((reason, peer) => this.door.refused(reason, { peer })),
+    ];
     this.grpc = {
       control: newGrpcServer(),
       // A manager passes on the calls of all its agents over one connection.
-      managers: newGrpcServer(),
+      managers: newGrpcServer({ interceptors }),
       others: newGrpcServer({
+        interceptors,
         'grpc.max_concurrent_streams': limits.callsPerConnection,
         'grpc-node.max_session_memory': OTHERS_MEMORY_MB,
       }),
@@ -240,6 +245,8 @@ export class Server implements RpcServer {
       },
       failed: (error) => {
         if (!isSwarmError(error)) this.report(path, error);
+        else if (error.code === 'RPC_BAD_MESSAGE' && exposure === 'remote')
+          this.door.refused('bad-message', { peer: wire.getPeer(), path });
       },
     };
   }
