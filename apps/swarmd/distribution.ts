@@ -11,6 +11,7 @@ import controlApi from '@swarmkit/plugin-control-api/plugin';
 import departure from '@swarmkit/plugin-departure/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
 import logBroker from '@swarmkit/plugin-log-broker/plugin';
+import ipamDefault from '@swarmkit/plugin-ipam-default/plugin';
 import leaderProxy from '@swarmkit/plugin-leader-proxy/plugin';
 import logFiles from '@swarmkit/plugin-log-files/plugin';
 import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
@@ -49,6 +50,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     caServer,
     turn,
     orchestrator,
+    ipamDefault,
     allocator,
     scheduler,
     reaper,

@@ -123,6 +123,7 @@ const owners: { readonly [K in ObjectKind]?: Readonly<Record<string, readonly Fi
   network: {
     driverState: ['network.allocation'],
     ipam: ['network.allocation'],
+    addressHistory: ['network.allocation'],
   },
   cluster: {
     // Users rotate tokens and unlock keys, and removing a node blacklists its certificate.

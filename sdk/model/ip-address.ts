@@ -92,3 +92,50 @@ const unmapped = (bytes: readonly number[]): IpAddress =>
 
 const maskTo = (bytes: readonly number[], prefix: number): number[] =>
   bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, prefix - i * 8))) & 0xff);
+
+/** As other tools write it: IPv6 in lower case, its longest run of zero groups shortened. */
+export function formatIp(ip: IpAddress): string {
+  if (ip.length === 4) return ip.join('.');
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    (((ip[2 * i] ?? 0) << 8) | (ip[2 * i + 1] ?? 0)).toString(16),
+  );
+  const { start, length } = longestZeros(groups);
+  if (length < 2) return groups.join(':');
+  return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}`;
+}
+
+export const formatNetwork = ({ address, prefix }: IpNetwork): string =>
+  `${formatIp(address)}/${prefix}`;
+
+/** As a number, for arithmetic. */
+export const ipNumber = (ip: IpAddress): bigint =>
+  ip.reduce((number, byte) => (number << 8n) | BigInt(byte), 0n);
+
+/** The address of this number, `bytes` long: 4 or 16. */
+export function ipOfNumber(number: bigint, bytes: number): IpAddress {
+  const ip = new Array<number>(bytes).fill(0);
+  let rest = number;
+  for (let i = bytes - 1; i >= 0; i--) {
+    ip[i] = Number(rest & 255n);
+    rest >>= 8n;
+  }
+  return ip;
+}
+
+/** How many addresses the network has. */
+export const networkSize = ({ address, prefix }: IpNetwork): bigint =>
+  1n << BigInt(address.length * 8 - prefix);
+
+/** Whether an address lies in both. False where one is IPv4 and the other IPv6. */
+export const overlap = (a: IpNetwork, b: IpNetwork): boolean =>
+  a.prefix <= b.prefix ? contains(a, b.address) : contains(b, a.address);
+
+function longestZeros(groups: readonly string[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  let start = 0;
+  for (const [i, group] of groups.entries()) {
+    if (group !== '0') start = i + 1;
+    else if (i + 1 - start > best.length) best = { start, length: i + 1 - start };
+  }
+  return best;
+}

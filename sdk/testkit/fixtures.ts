@@ -166,6 +166,22 @@ export function aNetwork(overrides: Partially<Network> = {}): Network {
   );
 }
 
+/** The network that published ports go through, with its subnet, as the allocator leaves it. */
+export const anIngressNetwork = (overrides: Partially<Network> = {}): Network =>
+  aNetwork({
+    id: 'ingress',
+    spec: { ingress: true, driverConfig: { name: '' } },
+    driverState: {
+      name: 'overlay',
+      options: { 'com.docker.network.driver.overlay.vxlanid_list': '4096' },
+    },
+    ipam: {
+      driver: { name: 'default' },
+      configs: [{ family: 4, subnet: '10.0.0.0/24', gateway: '10.0.0.1' }],
+    },
+    ...overrides,
+  });
+
 /** For messages of failed tests. */
 export const describeTask = (task: Task): string =>
   `${taskName(task)} observed ${TaskState[task.status?.state ?? 0]} desired ${TaskState[task.desiredState]}`;

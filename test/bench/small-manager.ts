@@ -8,6 +8,7 @@ import { realEnv } from '@swarmkit/kernel/env';
 import type { RootLogger } from '@swarmkit/kernel/log';
 import allocator from '@swarmkit/plugin-allocator/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
+import ipamDefault from '@swarmkit/plugin-ipam-default/plugin';
 import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
 import reaper from '@swarmkit/plugin-reaper/plugin';
@@ -78,6 +79,7 @@ export async function startManager(cleanup: Cleanup, agents: number): Promise<Sm
       window,
       turn,
       orchestrator,
+      ipamDefault,
       allocator,
       scheduler,
       reaper,

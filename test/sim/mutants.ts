@@ -2,6 +2,7 @@
  * Daemons with a bug on purpose, to see that the checkers are awake: each is the real set of plugins,
  * wrong in one place.
  */
+import { Ipam } from '@swarmkit/sdk/contracts/ipam';
 import { type Reconciler, Reconcilers } from '@swarmkit/sdk/contracts/reconciler';
 import { type Draft, type ObjectKind, type Objects, Store } from '@swarmkit/sdk/contracts/store';
 import { observedState } from '@swarmkit/sdk/model/task';
@@ -48,6 +49,14 @@ export const mutants = {
   'jobs-again': (real) => deceived(real, 'orchestrator', forgetful),
   /** Drained nodes look active to everybody who plans. */
   'no-drain': (real) => deceived(deceived(real, 'orchestrator', undrained), 'scheduler', undrained),
+  /** Addresses are given without a look at who has them. */
+  'blind-ipam': (real) =>
+    withManager(real, 'allocator', (plugin) =>
+      interceptTaken(plugin, Ipam, (ipam) => ({
+        ...ipam,
+        address: (request) => ipam.address({ ...request, held: new Set(), after: undefined }),
+      })),
+    ),
   /** Nothing that ended is ever replaced. */
   'no-restart': (real) => deceived(real, 'orchestrator', rosy),
 } satisfies Readonly<Record<string, Mutant>>;

@@ -5,6 +5,7 @@ import allocator from '@swarmkit/plugin-allocator/plugin';
 import cluster from '@swarmkit/plugin-cluster/plugin';
 import controlApi from '@swarmkit/plugin-control-api/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
+import ipamDefault from '@swarmkit/plugin-ipam-default/plugin';
 import leaderProxy from '@swarmkit/plugin-leader-proxy/plugin';
 import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
@@ -26,6 +27,7 @@ export const plugins: PluginSet = {
     cluster,
     turn,
     orchestrator,
+    ipamDefault,
     allocator,
     scheduler,
     reaper,

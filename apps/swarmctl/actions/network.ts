@@ -8,6 +8,7 @@ import type { NetworkSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { IPAMConfig_AddressFamily, type IPAMConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { eachOf } from '../each-of.js';
 import { findNetwork } from '../find.js';
+import { usageOf } from './network-usage.js';
 import { fields, labelText } from '../output/fields.js';
 import { jsonOf } from '../output/json.js';
 import { table } from '../output/table.js';
@@ -102,6 +103,7 @@ export async function inspectNetwork(session: Session, word: string): Promise<vo
       ['Driver', driverOf(network)],
       ['Options', labelText(driverState?.options ?? spec?.driverConfig?.options)],
       ['Subnets', poolsOf(network)],
+      ['Addresses', await usageOf(session.control, network)],
       ['Labels', labelText(spec?.annotations?.labels)],
       ['Kind', kindOf(spec)],
     ]),

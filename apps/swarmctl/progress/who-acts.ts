@@ -26,7 +26,8 @@ export function whoActs({ task, service, node, successor }: TaskInPlace, now: nu
     return `node ${host}, when it is back; else the orchestrator, which replaces the task`;
   if (!isWantedActive(task))
     return state < TaskState.ASSIGNED ? 'the reaper' : `node ${host}, which stops it`;
-  if (state === TaskState.NEW) return 'the allocator, when a network or a port is free for it';
+  if (state === TaskState.NEW)
+    return 'the allocator, when an address, a network or a port is free for it';
   if (state === TaskState.PENDING) return 'the scheduler, when a node changes or a task makes room';
   if (state === TaskState.READY && task.desiredState === TaskState.READY) {
     const left = Math.ceil((heldBackUntil(task) - now) / 1_000);

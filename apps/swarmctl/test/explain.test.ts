@@ -101,7 +101,7 @@ test('who acts next, in each state', () => {
   const down = aNode({ ...node, status: { state: NodeStatus_State.DOWN } } as never);
   const desiredState = TaskState.SHUTDOWN;
   const expected: readonly (readonly [string, string])[] = [
-    [acts(TaskState.NEW), 'the allocator, when a network or a port is free for it'],
+    [acts(TaskState.NEW), 'the allocator, when an address, a network or a port is free for it'],
     [acts(TaskState.PENDING), 'the scheduler, when a node changes or a task makes room'],
     [acts(TaskState.STARTING), 'node alpha, which works on it'],
     [acts(TaskState.RUNNING), 'nobody: it runs'],

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { CreateNetworkRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { Secret, Volume } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { aNetwork } from '@swarmkit/sdk/testkit/fixtures';
+import { aNetwork, aNode, aService, aTask } from '@swarmkit/sdk/testkit/fixtures';
 import { FakeCluster } from './fake-cluster.js';
 import { runCtl } from './run-ctl.js';
 
@@ -52,6 +53,35 @@ test('network create: what does not go together', async () => {
     assert.equal((await runCtl(cluster, ['network', 'create', 'n', ...flags])).code, 2);
 });
 
+test('network inspect: how many addresses are given, and that they are nearly used up', async () => {
+  const cluster = new FakeCluster();
+  const network = aNetwork({
+    id: 'n1',
+    spec: { annotations: { name: 'front' } },
+    ipam: { configs: [{ subnet: '10.0.1.0/29', gateway: '10.0.1.1' }] },
+  });
+  const other = aNetwork({ id: 'n2' });
+  const at = (...addresses: readonly string[]) => ({ network, addresses });
+  cluster.networks = [network];
+  const virtualIps = [
+    { networkId: 'n1', addr: '10.0.1.2/29' },
+    { networkId: 'n2', addr: '10.0.2.2/29' },
+  ];
+  cluster.services = [aService({ id: 's', endpoint: { virtualIps } })];
+  const ended = { status: { state: TaskState.FAILED } };
+  cluster.tasks = [
+    aTask({ networks: [at('10.0.1.3/29'), { network: other, addresses: ['10.0.2.3/29'] }] }),
+    aTask({ ...ended, networks: [at('10.0.1.4/29')] }),
+  ];
+  const inspect = async () => (await runCtl(cluster, ['network', 'inspect', 'front'])).out;
+  assert.match(await inspect(), /Addresses: +2 of 5\n/);
+  cluster.nodes = [
+    aNode({ attachments: [at('10.0.1.5/29')] }),
+    aNode({ attachments: [at('10.0.1.6/29')] }),
+  ];
+  assert.match(await inspect(), /Addresses: +4 of 5, nearly used up\n/);
+});
+
 test('network ls, inspect, rm', async () => {
   const cluster = new FakeCluster();
   cluster.networks = [
@@ -67,6 +97,10 @@ test('network ls, inspect, rm', async () => {
     /n1 +front +overlay +10\.0\.1\.0\/24 \(gateway 10\.0\.1\.1\)\n$/,
   );
   assert.equal((await runCtl(cluster, ['network', 'ls', '-q'])).out, 'n1\n');
+  assert.match(
+    (await runCtl(cluster, ['network', 'inspect', 'front'])).out,
+    /Addresses: +0 of 253\n/,
+  );
   assert.match(
     (await runCtl(cluster, ['network', 'inspect', 'front'])).out,
     /Options: +vni=4097\n[\s\S]*Kind: +internal, attachable\n/,

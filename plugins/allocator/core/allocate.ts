@@ -1,166 +1,144 @@
 /**
- * The allocator's stage of the turn: gives services their ports and lets tasks pass from NEW to PENDING
- * once what they need is in place; a task that has to wait says for what. It looks at what changed, and
- * at whatever waits when a service or network changed, since that may have freed what it waits for.
+ * The allocator's stage of the turn: gives networks their subnets, services ports and virtual addresses, nodes
+ * and tasks addresses, and lets tasks pass from NEW to PENDING once what they need is in place; a task that
+ * has to wait says for what. It looks at what changed, and at whatever waits when something may have come free.
  */
+import type { Ipam } from '@swarmkit/sdk/contracts/ipam';
 import type { Dirty, ObjectRef, TurnInput, TurnResult } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
-import { observedState } from '@swarmkit/sdk/model/task';
+import { isTerminal, observedState, taskTime } from '@swarmkit/sdk/model/task';
 import { changedStatus } from '@swarmkit/sdk/model/task-status';
-import { compareTimestamps } from '@swarmkit/sdk/model/time';
-import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
-import type { Endpoint, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { type PortConfig, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { allocateLocal, attachmentsOf, isNodeLocal } from './networks.js';
-import { isIngress, PortSpace } from './port-space.js';
-import { servicePorts } from './service-ports.js';
+import { timestampToMs } from '@swarmkit/sdk/model/time';
+import type { Network, Node, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { AddressBook, type Usage } from './address-book.js';
+import { ClusterNetworks } from './cluster-networks.js';
+import { allocateServices, servicesToSettle } from './endpoints.js';
+import { allocateNetworks } from './networks.js';
+import { addAttachments, dropAttachments } from './node-attachments.js';
+import { attachmentsOf } from './task-networks.js';
 
-/** Changes about `limit` tasks; those it does not come to are for the next run. */
-export function allocate({ draft, now, dirty }: TurnInput, limit: number): TurnResult {
-  allocateNetworks(draft, dirty);
-  const tasks = waitingTasks(draft, dirty);
-  const problems = allocateServices(draft, dirty, tasks);
-  let room = limit;
-  const unfinished: ObjectRef[] = [];
-  for (const task of tasks)
-    if (room <= 0) unfinished.push({ kind: 'task', id: task.id });
-    else if (pass(draft, now, task, problems)) room -= 1;
-  return { unfinished };
+export interface Allocation extends TurnResult {
+  /** Of the networks that gave addresses. */
+  readonly usage: readonly Usage[];
+  /** Nodes that have tasks on a network, or could have published ports, and no address. */
+  readonly withoutAddress: readonly {
+    readonly node: Node;
+    readonly networks: readonly Network[];
+  }[];
 }
 
-function allocateNetworks(draft: Draft, dirty: Dirty): void {
-  const networks = dirty.everything
-    ? draft.find('network', { by: 'all' })
-    : present(dirty.ids('network'), (id) => draft.get('network', id));
-  for (const network of networks)
-    if (network.driverState === undefined && isNodeLocal(network))
-      draft.update('network', allocateLocal(network));
+/** Changes about `limit` tasks; those it does not come to are for the next run. */
+export function allocate({ draft, now, dirty }: TurnInput, ipam: Ipam, limit: number): Allocation {
+  allocateNetworks(draft, ipam, dirty);
+  const networks = new ClusterNetworks(draft, ipam);
+  const book = new AddressBook(draft, ipam, now);
+  noteEnded(draft, book, dirty);
+  let mayHaveFreed = somethingWent(draft, dirty);
+  // What nodes give up is there for services; what services give up is there for nodes and tasks.
+  for (const node of nodesToLookAt(draft, dirty, mayHaveFreed))
+    if (dropAttachments(draft, networks, book, node)) mayHaveFreed = true;
+  const tasks = waitingTasks(draft, dirty, mayHaveFreed);
+  const services = servicesToSettle(draft, networks, dirty, tasks, mayHaveFreed);
+  const problems = allocateServices(draft, networks, book, services);
+  const withoutAddress: { node: Node; networks: readonly Network[] }[] = [];
+  for (const node of nodesToLookAt(draft, dirty, mayHaveFreed)) {
+    const full = addAttachments(draft, networks, book, node);
+    if (full.length > 0) withoutAddress.push({ node, networks: full });
+  }
+  let room = limit;
+  const unfinished: ObjectRef[] = [];
+  const pass = passer(draft, now, networks, book, problems);
+  for (const task of tasks)
+    if (room <= 0) unfinished.push({ kind: 'task', id: task.id });
+    else if (pass(task)) room -= 1;
+  return { unfinished, usage: book.close(), withoutAddress };
+}
+
+/** Tasks that ended free what they were given; the network remembers since when. */
+function noteEnded(view: View, book: AddressBook, dirty: Dirty): void {
+  const tasks = dirty.everything
+    ? view.find('task', { by: 'all' })
+    : present(dirty.ids('task'), (id) => view.get('task', id));
+  for (const task of tasks) {
+    if (task.networks.length === 0 || !isTerminal(task)) continue;
+    const at = timestampToMs(taskTime(task)) ?? 0;
+    for (const { network, addresses } of task.networks)
+      for (const address of addresses) book.freed(network?.id ?? '', address, at);
+    for (const { networkId, addr } of task.endpoint?.virtualIps ?? [])
+      book.freed(networkId, addr, at);
+  }
+}
+
+/** Whether an address may have come free, or a network that others wait for is there now. */
+function somethingWent(view: View, dirty: Dirty): boolean {
+  if (dirty.everything) return true;
+  if (dirty.ids('service').size + dirty.ids('network').size + dirty.ids('cluster').size > 0)
+    return true;
+  for (const id of dirty.ids('task')) {
+    const task = view.get('task', id);
+    if (task === undefined || isTerminal(task)) return true;
+  }
+  for (const id of dirty.ids('node')) if (view.get('node', id) === undefined) return true;
+  return false;
+}
+
+/** In the order of ids. */
+function nodesToLookAt(view: View, dirty: Dirty, mayHaveFreed: boolean): readonly Node[] {
+  if (mayHaveFreed) return [...view.find('node', { by: 'all' })].sort(byId);
+  const ids = new Set(dirty.ids('node'));
+  for (const id of dirty.ids('task')) {
+    const task = view.get('task', id);
+    if (task !== undefined && task.nodeId !== '') ids.add(task.nodeId);
+  }
+  return present(ids, (id) => view.get('node', id)).sort(byId);
 }
 
 /** Tasks in NEW that a change may have moved, in the order of ids. */
-function waitingTasks(view: View, dirty: Dirty): readonly Task[] {
-  const all =
-    dirty.everything || dirty.ids('service').size > 0 || dirty.ids('network').size > 0
-      ? view.find('task', { by: 'taskState', state: TaskState.NEW })
-      : present(dirty.ids('task'), (id) => view.get('task', id));
+function waitingTasks(view: View, dirty: Dirty, mayHaveFreed: boolean): readonly Task[] {
+  const all = mayHaveFreed
+    ? view.find('task', { by: 'taskState', state: TaskState.NEW })
+    : present(dirty.ids('task'), (id) => view.get('task', id));
   return all.filter((task) => observedState(task) === TaskState.NEW).sort(byId);
 }
 
-/** Ports for every service that needs some; the answer tells what the others wait for, by service id. */
-function allocateServices(
-  draft: Draft,
-  dirty: Dirty,
-  tasks: readonly Task[],
-): ReadonlyMap<string, string> {
-  const space = new LazySpace(draft);
-  // Where two want the same port, the older one has it.
-  let waiting = [...servicesToSettle(draft, dirty, tasks)].sort(byCreation);
-  // Again while something moves: one that gives up a port may help one that was before it, and what
-  // the last ones wait for must be told from how things are in the end.
-  for (;;) {
-    const problems = new Map<string, string>();
-    let moved = false;
-    for (const service of waiting) {
-      const answer = endpointOf(service, space);
-      if (answer.problem !== undefined) problems.set(service.id, answer.problem);
-      else if (answer.endpoint !== service.endpoint) {
-        draft.update('service', { ...service, endpoint: answer.endpoint });
-        moved = true;
-      }
-    }
-    if (!moved || problems.size === 0) return problems;
-    waiting = waiting.filter((service) => problems.has(service.id));
-  }
-}
-
-/**
- * A service that changed or went may have given up a port, and any other may wait for it, also one that
- * has no task in NEW: it was scaled to zero, or its task has been stopped. No turn but such a one moves
- * ports, so in the others the services of new tasks are enough.
- */
-function servicesToSettle(view: View, dirty: Dirty, tasks: readonly Task[]): Iterable<Service> {
-  if (dirty.everything) return view.find('service', { by: 'all' });
-  const changed = dirty.ids('service');
-  const ids = new Set(changed);
-  for (const task of tasks) ids.add(task.serviceId);
-  if (changed.size > 0)
-    for (const service of view.find('service', { by: 'all' }))
-      if (service.spec?.endpoint?.ports.some(isIngress)) ids.add(service.id);
-  return present(ids, (id) => view.get('service', id));
-}
-
-/** Most turns take no port, and so never read the endpoints of all services. */
-class LazySpace {
-  private space: PortSpace | undefined;
-
-  constructor(private readonly view: View) {}
-
-  read(): PortSpace {
-    this.space ??= new PortSpace(this.view.find('service', { by: 'all' }));
-    return this.space;
-  }
-
-  settle(serviceId: string, held: readonly PortConfig[], ports: readonly PortConfig[]): void {
-    this.space?.settle(serviceId, held, ports);
-  }
-}
-
-type EndpointOrProblem =
-  | { readonly endpoint: Endpoint | undefined; readonly problem?: undefined }
-  | { readonly problem: string; readonly endpoint?: undefined };
-
-/** What the service's endpoint should be: the very same object when it is right already. */
-function endpointOf(service: Service, space: LazySpace): EndpointOrProblem {
-  const spec = service.spec?.endpoint;
-  const held = service.endpoint?.ports ?? [];
-  if (spec === undefined) {
-    space.settle(service.id, held, []);
-    return { endpoint: undefined };
-  }
-  const { ports, problem } = servicePorts(service.id, spec, held, () => space.read());
-  if (problem !== undefined) return { problem };
-  if (wireEqual(service.endpoint?.spec, spec) && samePorts(held, ports))
-    return { endpoint: service.endpoint };
-  space.settle(service.id, held, ports);
-  const virtualIps = service.endpoint?.virtualIps ?? [];
-  return { endpoint: { ...service.endpoint, spec, ports, virtualIps } };
-}
-
-/** True where the task was changed. */
-function pass(
+/** What lets a task pass; true where it was changed. */
+function passer(
   draft: Draft,
   now: number,
-  task: Task,
+  networks: ClusterNetworks,
+  book: AddressBook,
   problems: ReadonlyMap<string, string>,
-): boolean {
-  const service = draft.get('service', task.serviceId);
-  // The orchestrator removes tasks without a service, the reaper those that wait for their removal.
-  if (service === undefined && task.serviceId !== '') return false;
-  if (task.desiredState > TaskState.SHUTDOWN) return false;
-  const passed = { state: TaskState.PENDING, message: 'pending task scheduling', err: '' };
-  // It shall not run any more and so needs nothing; the scheduler puts it to rest.
-  if (task.desiredState > TaskState.COMPLETE) {
-    draft.update('task', { ...task, status: changedStatus(task, now, passed) });
+): (task: Task) => boolean {
+  return (task) => {
+    const service = draft.get('service', task.serviceId);
+    // The orchestrator removes tasks without a service, the reaper those that wait for their removal.
+    if (service === undefined && task.serviceId !== '') return false;
+    if (task.desiredState > TaskState.SHUTDOWN) return false;
+    const passed = { state: TaskState.PENDING, message: 'pending task scheduling', err: '' };
+    // It shall not run any more and so needs nothing; the scheduler puts it to rest.
+    if (task.desiredState > TaskState.COMPLETE) {
+      draft.update('task', { ...task, status: changedStatus(task, now, passed) });
+      return true;
+    }
+    const ofService = problems.get(task.serviceId);
+    const answer =
+      ofService === undefined
+        ? attachmentsOf(draft, networks, book, task, service)
+        : { problem: ofService };
+    if (answer.problem === undefined)
+      draft.update('task', {
+        ...task,
+        networks: answer.attachments,
+        endpoint: service === undefined ? task.endpoint : service.endpoint,
+        status: changedStatus(task, now, passed),
+      });
+    else if (task.status?.err !== answer.problem)
+      draft.update('task', { ...task, status: changedStatus(task, now, { err: answer.problem }) });
+    else return false;
     return true;
-  }
-  const networks = attachmentsOf(draft, task, service);
-  const problem = problems.get(task.serviceId) ?? networks.problem;
-  if (problem === undefined && networks.problem === undefined)
-    draft.update('task', {
-      ...task,
-      networks: networks.attachments,
-      endpoint: service === undefined ? task.endpoint : service.endpoint,
-      status: changedStatus(task, now, passed),
-    });
-  else if (problem !== undefined && task.status?.err !== problem)
-    draft.update('task', { ...task, status: changedStatus(task, now, { err: problem }) });
-  else return false;
-  return true;
+  };
 }
-
-/** In whatever order: a SwarmKit manager may have written them in another. */
-const samePorts = (a: readonly PortConfig[], b: readonly PortConfig[]): boolean =>
-  a.length === b.length && b.every((port) => a.some((other) => wireEqual(port, other)));
 
 function present<T>(ids: Iterable<string>, get: (id: string) => T | undefined): T[] {
   const found: T[] = [];
@@ -173,6 +151,3 @@ function present<T>(ids: Iterable<string>, get: (id: string) => T | undefined): 
 
 const byId = (a: { readonly id: string }, b: { readonly id: string }): number =>
   a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-
-const byCreation = (a: Service, b: Service): number =>
-  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) || byId(a, b);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
-import { aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { anIngressNetwork, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { smallIpam } from '@swarmkit/sdk/testkit/small-ipam';
 import { runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { PortConfig, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -35,7 +36,8 @@ function live(
   steps_: readonly { id: string; ports: readonly PortConfig[] | undefined }[],
 ): FakeStore {
   const store = new FakeStore();
-  const stage = new StageRunner(store, new Allocator());
+  store.seed({ network: [anIngressNetwork()] });
+  const stage = new StageRunner(store, new Allocator(() => smallIpam(24)));
   for (const step of steps_) {
     store.updateNow(user, (draft) => {
       const old = draft.get('service', step.id);
@@ -76,7 +78,7 @@ test('no two services hold one ingress port; every PENDING task has all its port
           assert.equal(task.endpoint?.ports.length, asked.length);
         else assert.notEqual(task.status?.err, '', 'a task that waits says for what');
       }
-      assert.deepEqual(runStage(store, new Allocator()).changes, []);
+      assert.deepEqual(runStage(store, new Allocator(() => smallIpam(24))).changes, []);
     }),
     { numRuns: 150 },
   );

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import type { Draft } from '@swarmkit/sdk/contracts/store';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
-import { aNetwork, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import {
+  aNetwork,
+  anIngressNetwork,
+  aService,
+  aTask,
+  aTaskOf,
+} from '@swarmkit/sdk/testkit/fixtures';
+import { smallIpam } from '@swarmkit/sdk/testkit/small-ipam';
 import { runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import {
@@ -28,9 +35,10 @@ const ingress = (targetPort: number, publishedPort = 0): PortConfig =>
 let store: FakeStore;
 beforeEach(() => {
   store = new FakeStore();
+  store.seed({ network: [anIngressNetwork()] });
 });
 
-const run = () => runStage(store, new Allocator());
+const run = () => runStage(store, new Allocator(() => smallIpam(24)));
 const task = (id: string): Task => store.view().get('task', id) as Task;
 const service = (id: string): Service => store.view().get('service', id) as Service;
 const publishedBy = (id: string) => service(id).endpoint?.ports.map((each) => each.publishedPort);
@@ -112,7 +120,7 @@ test('a service that waits for a port proceeds when its holder goes', () => {
   const holder = publishing('holder', 80, 8080);
   const waiter = publishing('waiter', 80, 8080);
   store.seed({ service: [holder, waiter], task: [aTaskOf(waiter, { ...fresh, id: 't' })] });
-  const stage = new StageRunner(store, new Allocator());
+  const stage = new StageRunner(store, new Allocator(() => smallIpam(24)));
   stage.run();
   assert.equal(task('t').status?.state, TaskState.NEW);
   store.updateNow(user, (draft) => draft.remove('service', 'holder'));
@@ -142,7 +150,7 @@ for (const [how, release] of [
     const holder = publishing('holder', 80, 8080);
     const waiter = publishing('waiter', 80, 8080);
     store.seed({ service: [holder, waiter], task: [aTaskOf(waiter, { ...fresh, id: 't' })] });
-    const stage = new StageRunner(store, new Allocator());
+    const stage = new StageRunner(store, new Allocator(() => smallIpam(24)));
     stage.run();
     assert.match(task('t').status?.err ?? '', /by service holder/);
     store.updateNow(user, (draft) => draft.remove('task', 't'));
@@ -166,7 +174,7 @@ test('a port that came free goes to the oldest that waits, though a younger one 
     service: [holder, older, younger],
     task: [aTaskOf(younger, { ...fresh, id: 't' })],
   });
-  const stage = new StageRunner(store, new Allocator());
+  const stage = new StageRunner(store, new Allocator(() => smallIpam(24)));
   stage.run();
   assert.deepEqual(publishedBy('holder'), [8080]);
   store.updateNow(user, (draft) => draft.remove('service', 'holder'));
@@ -190,8 +198,11 @@ test('several services of one turn get different ports', () => {
 test('ports that another manager wrote in another order are left as they are', () => {
   const spec = { ports: [ingress(80), ingress(81, 8081)] };
   const ports = [ingress(80, 30_000), ingress(81, 8081)];
+  const virtualIps = [{ networkId: 'ingress', addr: '10.0.0.9/24' }];
   store.seed({
-    service: [aService({ id: 's', spec: { endpoint: spec }, endpoint: { spec, ports } })],
+    service: [
+      aService({ id: 's', spec: { endpoint: spec }, endpoint: { spec, ports, virtualIps } }),
+    ],
   });
   assert.deepEqual(run().changes, []);
 });
@@ -212,21 +223,6 @@ test('a network of the node is attached without addresses, after its driver was 
   const [attachment] = task('t').networks;
   assert.equal(attachment?.network?.driverState?.name, 'bridge');
   assert.deepEqual([attachment?.addresses, attachment?.aliases], [[], ['db']]);
-});
-
-test('a task that needs an overlay network waits and says so', () => {
-  const service = aService({ id: 's', spec: { task: { networks: [{ target: 'net' }] } } });
-  store.seed({
-    network: [aNetwork({ id: 'net', spec: { annotations: { name: 'backend' } } })],
-    service: [service],
-    task: [aTaskOf(service, { ...fresh, id: 't' })],
-  });
-  run();
-  assert.equal(task('t').status?.state, TaskState.NEW);
-  assert.equal(
-    task('t').status?.err,
-    'network backend cannot be attached: overlay networks are not available yet',
-  );
 });
 
 test('an unknown network is skipped', () => {
@@ -252,12 +248,12 @@ test('a task that waits for its removal is left to the reaper', () => {
 test('a turn with a new task only does not touch services that have their ports', () => {
   const web = publishing('web', 80);
   store.seed({ service: [web] });
-  const stage = new StageRunner(store, new Allocator());
+  const stage = new StageRunner(store, new Allocator(() => smallIpam(24)));
   stage.run();
   store.updateNow(user, (draft) => draft.create('task', aTaskOf(web, { ...fresh, id: 't' })));
   const { changes } = stage.run();
-  assert.deepEqual(
-    changes.map((change) => change.id),
-    ['t'],
-  );
+  assert.deepEqual(changes.map(({ kind, id }) => `${kind} ${id}`).sort(), [
+    'network ingress',
+    'task t',
+  ]);
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
-import { aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { anIngressNetwork, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { smallIpam } from '@swarmkit/sdk/testkit/small-ipam';
 import { StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import {
   PortConfig,
@@ -20,7 +21,11 @@ const port = (targetPort: number, publishedPort = 0, publishMode = INGRESS): Por
 
 class Life {
   readonly store = new FakeStore();
-  private stage = new StageRunner(this.store, new Allocator());
+  private stage = new StageRunner(this.store, new Allocator(() => smallIpam(24)));
+
+  constructor() {
+    this.store.seed({ network: [anIngressNetwork()] });
+  }
 
   publish(id: string, ...ports: readonly PortConfig[]): void {
     this.store.updateNow(user, (draft) => {
@@ -33,7 +38,7 @@ class Life {
   }
 
   changeLeader(): void {
-    this.stage = new StageRunner(this.store, new Allocator());
+    this.stage = new StageRunner(this.store, new Allocator(() => smallIpam(24)));
     this.stage.run();
   }
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
-import { aNetwork, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { aNetwork, aNode, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { smallIpam } from '@swarmkit/sdk/testkit/small-ipam';
 import { reconcilerProperties } from '@swarmkit/sdk/testkit/reconciler-properties';
 import { StageRunner } from '@swarmkit/sdk/testkit/run-stage';
+import { changedStatus } from '@swarmkit/sdk/model/task-status';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import fc from 'fast-check';
 import { Allocator } from '../shell/allocator.js';
@@ -16,21 +18,36 @@ const publishing = fc.oneof(
     .record({
       service: fc.nat(3),
       ports: fc.array(fc.constantFrom(0, 80, 30_000, 70_000), { maxLength: 2 }),
-      network: fc.constantFrom('', 'bridge', 'overlay'),
+      networks: fc.subarray(['bridge', 'overlay', 'overlay'], { maxLength: 2 }),
+      mode: fc.constantFrom(0, 0, 1),
       goes: fc.constantFrom(false, false, true),
     })
-    .map(({ service, ports, network, goes }) => (store: FakeStore) => {
+    .map(({ service, ports, networks, mode, goes }) => (store: FakeStore) => {
       store.updateNow(user, (draft) => {
+        const targets = networks.flatMap(
+          (name) =>
+            draft
+              .find('network', { by: 'all' })
+              .filter(({ id, spec }) => spec?.driverConfig?.name === name && id !== 'ingress')[0] ??
+            [],
+        );
         const wanted = aService({
           id: `publishes${service}`,
           spec: {
-            task: { networks: network === '' ? [] : [{ target: network }] },
-            endpoint: { ports: ports.map((publishedPort) => ({ publishedPort, targetPort: 80 })) },
+            task: { networks: targets.map(({ id }) => ({ target: id })) },
+            endpoint: {
+              mode,
+              ports: ports.map((publishedPort) => ({
+                publishedPort,
+                targetPort: 80,
+                publishMode: mode,
+              })),
+            },
           },
         });
-        for (const task of draft.find('task', { by: 'service', id: wanted.id }))
-          draft.remove('task', task.id);
         const old = draft.get('service', wanted.id);
+        for (const task of draft.find('task', { by: 'service', id: wanted.id }))
+          if (task.networks.length === 0) draft.remove('task', task.id);
         if (goes) {
           if (old !== undefined) draft.remove('service', old.id);
           return;
@@ -41,19 +58,66 @@ const publishing = fc.oneof(
             : draft.update('service', { ...old, spec: wanted.spec });
         draft.create(
           'task',
-          aTaskOf(next, { id: `of-${next.id}`, status: { state: TaskState.NEW } }),
+          aTaskOf(next, { id: `of-${next.id}-${draft.index}`, status: { state: TaskState.NEW } }),
         );
       });
     }),
-  fc.constantFrom('bridge', 'overlay').map((name) => (store: FakeStore) => {
+  // Networks come and go, never twice under one id.
+  fc.constantFrom('bridge', 'overlay', 'ingress').map((name) => (store: FakeStore) => {
     store.updateNow(user, (draft) => {
-      if (draft.get('network', name) !== undefined) draft.remove('network', name);
-      else draft.create('network', aNetwork({ id: name, spec: { driverConfig: { name } } }));
+      const [old] = draft
+        .find('network', { by: 'all' })
+        .filter(({ spec }) => spec?.annotations?.name === name);
+      if (old !== undefined) draft.remove('network', old.id);
+      else
+        draft.create(
+          'network',
+          aNetwork({
+            id: `${name}-${draft.index}`,
+            spec: {
+              annotations: { name },
+              ingress: name === 'ingress',
+              driverConfig: { name: name === 'bridge' ? name : 'overlay' },
+            },
+          }),
+        );
+    });
+  }),
+  // Tasks with addresses are placed, end, and are removed.
+  fc
+    .record({ which: fc.nat(), what: fc.constantFrom('place', 'end', 'end', 'remove') })
+    .map(({ which, what }) => (store: FakeStore, now: number) => {
+      store.updateNow(user, (draft) => {
+        const tasks = draft
+          .find('task', { by: 'all' })
+          .filter(({ networks }) => networks.length > 0);
+        const task = tasks[which % Math.max(1, tasks.length)];
+        if (task === undefined) return;
+        if (what === 'remove') draft.remove('task', task.id);
+        else if ((task.status?.state ?? 0) <= TaskState.RUNNING)
+          draft.update('task', {
+            ...task,
+            nodeId: `docker${which % 3}`,
+            status: changedStatus(task, now, {
+              state: what === 'place' ? TaskState.RUNNING : TaskState.FAILED,
+            }),
+          });
+      });
+    }),
+  // Nodes with overlay networks.
+  fc.nat(2).map((which) => (store: FakeStore) => {
+    store.updateNow(user, (draft) => {
+      const node = aNode({
+        id: `docker${which}`,
+        description: { engine: { plugins: [{ type: 'Network', name: 'overlay' }] } },
+      });
+      if (draft.get('node', node.id) === undefined) draft.create('node', node);
+      else draft.remove('node', node.id);
     });
   }),
 );
 
-reconcilerProperties('allocator', () => new Allocator(), { events: publishing });
+reconcilerProperties('allocator', () => new Allocator(smallIpam), { events: publishing });
 
 test('a run changes so many tasks and no more, and the next goes on', () => {
   const store = new FakeStore();
@@ -62,7 +126,7 @@ test('a run changes so many tasks and no more, and the next goes on', () => {
     aTaskOf(service, { slot: BigInt(slot), status: { state: TaskState.NEW } }),
   );
   store.seed({ service: [service], task });
-  const runner = new StageRunner(store, new Allocator(2));
+  const runner = new StageRunner(store, new Allocator(smallIpam, 2));
   const runs = [runner.run(), runner.run(), runner.run(), runner.run()];
   assert.deepEqual(
     runs.map(({ changes }) => changes.length),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import type { Kind } from '@swarmkit/sdk/plugin/errors';
-import { aNetwork, aService, aTask, type Partially } from '@swarmkit/sdk/testkit/fixtures';
+import { aNetwork, aNode, aService, aTask, type Partially } from '@swarmkit/sdk/testkit/fixtures';
 import type { IPAMConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { NetworkSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -79,6 +79,39 @@ for (const [pool, text] of pools)
     if (text === undefined) await api.call('createNetwork', { spec: spec({ ipam }) });
     else await refused({ ipam }, `ipam configuration: ${text}`);
   });
+
+test('create: a driver that no node has', async () => {
+  const acme = spec({ driverConfig: { name: 'acme' } });
+  await refused(acme, 'error during lookup of plugin acme: no node of the cluster has it');
+  const plugins = [{ type: 'Network', name: 'acme:latest' }];
+  api.store.seed({ node: [aNode({ description: { engine: { plugins } } })] });
+  await api.call('createNetwork', { spec: acme });
+});
+
+test('create: subnets that another network has, allocated or not, and one twice', async () => {
+  const on = (...subnets: readonly string[]) => ({
+    ipam: { configs: subnets.map((subnet) => ({ subnet })) },
+  });
+  api.store.seed({
+    network: [
+      aNetwork({ id: 'a', ipam: { configs: [{ subnet: '10.0.1.0/24' }] } }),
+      aNetwork({ id: 'b', spec: on('10.5.0.0/16') }),
+    ],
+  });
+  for (const [subnet, other] of [
+    ['10.0.0.0/8', '10.0.1.0/24 of network a'],
+    ['10.5.9.0/24', '10.5.0.0/16 of network b'],
+  ] as const)
+    await refused(
+      on('10.9.0.0/24', subnet),
+      `ipam configuration: subnet ${subnet} overlaps with ${other}`,
+    );
+  await refused(
+    on('10.9.0.0/24', '10.9.0.0/25'),
+    'ipam configuration: subnet 10.9.0.0/25 overlaps with 10.9.0.0/24 of the same network',
+  );
+  await api.call('createNetwork', { spec: spec(on('10.9.0.0/24', '10.8.0.0/24')) });
+});
 
 test('create: a taken name, and a second ingress network', async () => {
   const { network } = await api.call('createNetwork', { spec: spec({ ingress: true }) });

@@ -6,8 +6,10 @@ export type NetworkMode = 'host' | 'loopback';
 
 /** Throws when the task asks for a network that cannot be given: it would wait for peers in vain. */
 export function networkMode(task: Task): NetworkMode {
-  const names = task.networks.map(({ network }) => network?.spec?.annotations?.name ?? '');
-  const predefined = task.networks.every(
+  // Ingress is where published ports of the cluster go through; this node takes no part in it.
+  const networks = task.networks.filter(({ network }) => network?.spec?.ingress !== true);
+  const names = networks.map(({ network }) => network?.spec?.annotations?.name ?? '');
+  const predefined = networks.every(
     ({ network }) => network?.spec?.annotations?.labels['com.docker.swarm.predefined'] === 'true',
   );
   if (names.length === 0) return 'loopback';

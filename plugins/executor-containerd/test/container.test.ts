@@ -180,6 +180,11 @@ describe('containers', skipWithout(containerdMissing()), () => {
       `${net()}\n${hostname()}`,
     );
     assert.notEqual(await output('readlink /proc/self/ns/net'), net());
+    const ingress = { networks: [{ network: { spec: { ingress: true } } }] } as unknown as Task;
+    assert.notEqual(
+      await output('readlink /proc/self/ns/net', {}, (task) => ({ ...task, ...ingress })),
+      net(),
+    );
     await refused({}, /cannot attach a task to network mine/, network('mine', false));
     await refused({}, /cannot attach a task to network host/, network('host', false));
   });

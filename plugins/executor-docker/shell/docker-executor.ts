@@ -77,7 +77,10 @@ export class DockerExecutor implements Executor {
         labels: Object.fromEntries((info.Labels ?? []).map(pair)),
         plugins: [
           ...(info.Plugins?.Log ?? []).map((name) => ({ type: 'Log', name })),
-          ...(info.Plugins?.Network ?? []).map((name) => ({ type: 'Network', name })),
+          // The engine has overlay networks only as a member of a swarm of its own, which it is not.
+          ...(info.Plugins?.Network ?? [])
+            .filter((name) => name !== 'overlay')
+            .map((name) => ({ type: 'Network', name })),
           ...(info.Plugins?.Volume ?? []).map((name) => ({ type: 'Volume', name })),
         ],
       },

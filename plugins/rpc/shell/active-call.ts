@@ -16,7 +16,7 @@ export class ActiveCall implements Call {
     readonly path: string,
     readonly exposure: Exposure,
     readonly peer: Peer,
-    private readonly wire: { readonly metadata: Metadata },
+    private readonly received: Metadata,
   ) {}
 
   get ended(): boolean {
@@ -33,11 +33,9 @@ export class ActiveCall implements Call {
   }
 
   get metadata(): ReadonlyMap<string, string> {
-    if (this.headers === undefined) {
-      const { metadata } = this.wire;
-      const keys = Object.keys(metadata.getMap());
-      this.headers = new Map(keys.map((key) => [key, textOf(metadata, key)]));
-    }
+    this.headers ??= new Map(
+      Object.keys(this.received.getMap()).map((key) => [key, textOf(this.received, key)]),
+    );
     return this.headers;
   }
 

@@ -147,6 +147,14 @@ test('plugins: network drivers by what was allocated', () => {
   assert.equal(charge({ networks: [{ network: {} }] }, withPlugins()), '');
 });
 
+test('plugins: a published port does not keep a task from nodes without the routing mesh', () => {
+  const on = (ingress: boolean) => ({
+    networks: [{ network: { spec: { ingress }, driverState: { name: 'overlay' } } }],
+  });
+  assert.equal(charge(on(true), withPlugins()), '');
+  assert.equal(charge(on(false), withPlugins()), 'missing plugin on 1 node');
+});
+
 test('plugins: log drivers, unless the node lists none at all', () => {
   const task = (name: string) => ({ spec: { logDriver: { name } } });
   assert.equal(charge(task('fluentd'), withPlugins(['Log', 'syslog'])), 'missing plugin on 1 node');

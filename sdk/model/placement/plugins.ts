@@ -17,6 +17,9 @@ export const pluginsFilter: SchedulerFilter = {
     const installed = engine.plugins;
     if (!volumeDrivers(task).every((name) => has(installed, 'Volume', name))) return false;
     for (const { network } of task.networks) {
+      // A node without the routing mesh runs the task all the same, as it always did; what is missing there is
+      // traffic from other nodes, not the task.
+      if (network?.spec?.ingress) continue;
       const driver = network?.driverState?.name ?? '';
       if (driver !== '' && !has(installed, 'Network', driver)) return false;
     }

@@ -12,6 +12,7 @@ import { seededRandom } from '@swarmkit/sdk/testkit/virtual-env';
 import { LinkService, type Parcel } from '@swarmkit/sdk/wire/gen/raftlink/link';
 import type { Message } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { NodeRole, NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { AddressRules } from '../check/address-rules.js';
 import { Ledger } from '../check/ledger.js';
 import { Oracle, versionKey } from '../check/oracle.js';
 import { TaskRules } from '../check/task-rules.js';
@@ -46,6 +47,7 @@ export class World implements Watcher {
   readonly oracle = new Oracle(this.verdict);
   readonly taskRules = new TaskRules(this.verdict);
   readonly updateRules = new UpdateRules(this.verdict);
+  readonly addressRules = new AddressRules(this.verdict);
   readonly random: Random;
   readonly network: Network;
   readonly machines: readonly Machine[];
@@ -67,6 +69,7 @@ export class World implements Watcher {
     );
     this.oracle.add(this.taskRules);
     this.oracle.add(this.updateRules);
+    this.oracle.add(this.addressRules);
     const log = this.logger();
     const machine = (name: string, role: 'manager' | 'worker'): Machine => {
       const drift = {

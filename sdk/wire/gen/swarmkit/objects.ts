@@ -111,7 +111,26 @@ export interface Network {
   readonly driverState: Driver | undefined;
   readonly ipam: IPAMOptions | undefined;
   readonly pendingDelete: boolean;
-  readonly extra: Any | undefined;
+  readonly extra:
+    | Any
+    | undefined;
+  /** Ours. Never in the copies that tasks and nodes have. */
+  readonly addressHistory: AddressHistory | undefined;
+  readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
+}
+
+/** Ours. What a network remembers of its addresses, so that one that came free is not given again at once. */
+export interface AddressHistory {
+  /** The one that was given last. */
+  readonly last: string;
+  /** Those that came free of late. */
+  readonly freed: readonly FreedAddress[];
+  readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
+}
+
+export interface FreedAddress {
+  readonly address: string;
+  readonly freedAt: Timestamp | undefined;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -931,6 +950,7 @@ function createBaseNetwork(): Network {
     ipam: undefined,
     pendingDelete: false,
     extra: undefined,
+    addressHistory: undefined,
   };
 }
 
@@ -956,6 +976,9 @@ export const Network: MessageFns<Network> = {
     }
     if (message.extra !== undefined) {
       Any.encode(message.extra, writer.uint32(58).fork()).join();
+    }
+    if (message.addressHistory !== undefined) {
+      AddressHistory.encode(message.addressHistory, writer.uint32(8002).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1031,6 +1054,14 @@ export const Network: MessageFns<Network> = {
           message.extra = Any.decode(reader, reader.uint32());
           continue;
         }
+        case 1000: {
+          if (tag !== 8002) {
+            break;
+          }
+
+          message.addressHistory = AddressHistory.decode(reader, reader.uint32());
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -1056,6 +1087,145 @@ export const Network: MessageFns<Network> = {
       : undefined;
     message.pendingDelete = object.pendingDelete ?? false;
     message.extra = (object.extra !== undefined && object.extra !== null) ? Any.fromPartial(object.extra) : undefined;
+    message.addressHistory = (object.addressHistory !== undefined && object.addressHistory !== null)
+      ? AddressHistory.fromPartial(object.addressHistory)
+      : undefined;
+    if (object._unknownFields !== undefined) {
+      message._unknownFields = object._unknownFields;
+    }
+    return message;
+  },
+};
+
+function createBaseAddressHistory(): AddressHistory {
+  return { last: "", freed: [] };
+}
+
+export const AddressHistory: MessageFns<AddressHistory> = {
+  encode(message: AddressHistory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.last !== "") {
+      writer.uint32(10).string(message.last);
+    }
+    for (const v of message.freed) {
+      FreedAddress.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddressHistory {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const outer = reader.enter(length);
+    const message = createBaseAddressHistory() as any;
+    while (reader.pos < reader.end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1: {
+          if (tag !== 10) {
+            break;
+          }
+
+          message.last = reader.string();
+          continue;
+        }
+        case 2: {
+          if (tag !== 18) {
+            break;
+          }
+
+          message.freed.push(FreedAddress.decode(reader, reader.uint32()));
+          continue;
+        }
+      }
+      reader.keep(message, tag);
+    }
+    reader.leave(outer);
+    return message;
+  },
+
+  create(base?: DeepPartial<AddressHistory>): AddressHistory {
+    return AddressHistory.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AddressHistory>): AddressHistory {
+    const message = createBaseAddressHistory() as any;
+    message.last = object.last ?? "";
+    message.freed = object.freed?.map((e) => FreedAddress.fromPartial(e)) || [];
+    if (object._unknownFields !== undefined) {
+      message._unknownFields = object._unknownFields;
+    }
+    return message;
+  },
+};
+
+function createBaseFreedAddress(): FreedAddress {
+  return { address: "", freedAt: undefined };
+}
+
+export const FreedAddress: MessageFns<FreedAddress> = {
+  encode(message: FreedAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.freedAt !== undefined) {
+      Timestamp.encode(message.freedAt, writer.uint32(18).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FreedAddress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const outer = reader.enter(length);
+    const message = createBaseFreedAddress() as any;
+    while (reader.pos < reader.end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1: {
+          if (tag !== 10) {
+            break;
+          }
+
+          message.address = reader.string();
+          continue;
+        }
+        case 2: {
+          if (tag !== 18) {
+            break;
+          }
+
+          message.freedAt = Timestamp.decode(reader, reader.uint32());
+          continue;
+        }
+      }
+      reader.keep(message, tag);
+    }
+    reader.leave(outer);
+    return message;
+  },
+
+  create(base?: DeepPartial<FreedAddress>): FreedAddress {
+    return FreedAddress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FreedAddress>): FreedAddress {
+    const message = createBaseFreedAddress() as any;
+    message.address = object.address ?? "";
+    message.freedAt = (object.freedAt !== undefined && object.freedAt !== null)
+      ? Timestamp.fromPartial(object.freedAt)
+      : undefined;
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
     }

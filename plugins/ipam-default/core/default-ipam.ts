@@ -1,0 +1,6 @@
+/** The provider: subnets from pools, addresses serially. Keeps nothing. */
+import type { Ipam } from '@swarmkit/sdk/contracts/ipam';
+import { capacity, nextAddress } from './addresses.js';
+import { subnets } from './subnets.js';
+
+export const defaultIpam: Ipam = { name: 'default', subnets, address: nextAddress, capacity };
