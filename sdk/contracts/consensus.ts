@@ -71,6 +71,8 @@ export interface StateMachine {
    * stands. May yield while it decodes; nothing is applied before it is done.
    */
   restore(storeSnapshot: Uint8Array, index: bigint): void | Promise<void>;
+  /** Whether `restore` could read it; changes nothing. Asked before a peer's snapshot is taken for ours. */
+  canRestore?(storeSnapshot: Uint8Array): Promise<boolean>;
 }
 
 export const Consensus = token<Consensus>('swarmkit.consensus.v1');

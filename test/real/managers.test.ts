@@ -26,7 +26,8 @@ describe('three managers', () => {
 
   before(async () => {
     group = await ManagerGroup.start(3, cleanup, {
-      raft: { snapshotInterval: 300, keepEntries: 30 },
+      // So that what one misses is behind several snapshots, however much it is.
+      raft: { snapshotInterval: Math.ceil(missed * 0.4), keepEntries: 30 },
     });
     writer = new ConfigWriter(group);
   });

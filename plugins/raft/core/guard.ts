@@ -14,6 +14,15 @@ import { HIGHEST, NOBODY, type RaftState } from './state.js';
 /** Ids above it are reserved by etcd's library for its own threads. */
 const HIGHEST_ID = (1n << 64n) - 3n;
 const MAX_CONTEXT_BYTES = 1_024;
+/**
+ * How far beyond ours a term or a snapshot can be: more elections, or entries, than a group ever makes.
+ * Without it one message that says 2^62 would leave a whole group no term to elect a leader in.
+ */
+const FARTHEST = 1n << 48n;
+/** Answers of ours that may wait for the shell. A disk that stands still must not let a flood fill the memory. */
+const MAX_WAITING = 8_192;
+/** Bytes of entries that may wait for our disk. A leader sends less than that ahead of our answers. */
+const MAX_UNSTABLE_BYTES = 64 * 1024 * 1024;
 
 /** Of the messages that only a leader sends, or a candidate; anybody may, as far as we know who is there. */
 const FROM_ABOVE: ReadonlySet<MessageType> = new Set([
@@ -44,8 +53,10 @@ export function refusalOf(state: RaftState, message: Message): string | undefine
     return 'message of a kind that does not travel';
   if (term > HIGHEST || (term === 0n) !== (type === MessageType.MsgReadIndex))
     return 'impossible term';
+  if (term > state.term && term - state.term > FARTHEST) return 'impossible term';
   if (FROM_MEMBERS.has(type) && !state.members.has(from)) return 'message from no member';
   if (message.context.length > MAX_CONTEXT_BYTES) return 'impossible context';
+  if (state.outbox.length + state.promises.length >= MAX_WAITING) return 'too much waits';
   return refusalOfContent(state, message);
 }
 
@@ -56,11 +67,14 @@ function refusalOfContent(state: RaftState, message: Message): string | undefine
     return 'impossible index';
   switch (type) {
     case MessageType.MsgApp:
-      return isPosition(index, logTerm, term) && continues(message)
-        ? undefined
-        : 'impossible entries';
+      if (!isPosition(index, logTerm, term) || !continues(message)) return 'impossible entries';
+      return message.entries.length > 0 && log.bytes(log.stable) > MAX_UNSTABLE_BYTES
+        ? 'too much waits'
+        : undefined;
     case MessageType.MsgSnap:
-      return isSnapshot(message) ? undefined : 'impossible snapshot';
+      return isSnapshot(message) && message.snapshot.metadata.index - log.lastIndex <= FARTHEST
+        ? undefined
+        : 'impossible snapshot';
     case MessageType.MsgHeartbeat:
       return commit > log.lastIndex ? 'commit beyond the log' : undefined;
     case MessageType.MsgVote:
@@ -101,7 +115,10 @@ function continues({ index, logTerm, term, entries }: Message): boolean {
   return last <= HIGHEST && lastTerm <= term;
 }
 
-function isSnapshot({ snapshot, term }: Message): boolean {
+function isSnapshot(
+  message: Message,
+): message is Message & { readonly snapshot: NonNullable<Message['snapshot']> } {
+  const { snapshot, term } = message;
   if (snapshot === undefined) return false;
   const { metadata } = snapshot;
   const { index } = metadata;

@@ -150,11 +150,9 @@ export class Raft {
     return this.state.snapshotDue;
   }
 
-  /** Messages that were dropped because they cannot be true. */
-  get refused(): number {
-    let sum = 0;
-    for (const count of this.state.refused.values()) sum += count;
-    return sum;
+  /** Messages that were dropped because they cannot be true, and why the last one was. */
+  get refused(): { readonly count: number; readonly last: string } {
+    return this.state.refusals;
   }
 
   /** What the leader knows of a member. Undefined for one that is none. */

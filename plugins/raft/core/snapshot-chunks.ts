@@ -44,8 +44,12 @@ export class MessageParts {
       throw refusal(
         `Raft message chunk with index ${message.index} is different from the previously received raft message index ${this.first.index}`,
       );
+    } else if (!isSamePosition(message, this.first)) {
+      throw refusal('the pieces are of different snapshots');
     }
     const data = message.snapshot?.data ?? NOTHING;
+    // Else a sender that never comes to an end would cost memory and never reach the limit.
+    if (data.length === 0 && this.pieces.length > 0) throw refusal('a piece has nothing in it');
     this.length += data.length;
     if (this.length > this.maxBytes)
       throw new SwarmError(
@@ -62,6 +66,17 @@ export class MessageParts {
     if (first?.snapshot === undefined || pieces.length === 1) return first;
     return { ...first, snapshot: { ...first.snapshot, data: await join(pieces) } };
   }
+}
+
+function isSamePosition(
+  { snapshot: a, term }: Message,
+  { snapshot: b, ...first }: Message,
+): boolean {
+  return (
+    term === first.term &&
+    a?.metadata.index === b?.metadata.index &&
+    a?.metadata.term === b?.metadata.term
+  );
 }
 
 const refusal = (text: string): SwarmError =>

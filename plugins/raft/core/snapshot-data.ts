@@ -21,6 +21,21 @@ export interface SnapshotParts {
   readonly store: Uint8Array;
 }
 
+/**
+ * The parts of a snapshot that a peer sent. Stricter than `splitSnapshot`: both must be there, because
+ * what is left of a snapshot without its beginning may look like one with nothing in it.
+ */
+export function splitForeignSnapshot(bytes: Uint8Array): SnapshotParts | undefined {
+  try {
+    const parts = splitSnapshot(bytes);
+    if (parts === undefined || parts.membership.members.length === 0) return undefined;
+    return parts.store.length === 0 ? undefined : parts;
+  } catch {
+    // Not a member list.
+    return undefined;
+  }
+}
+
 /** To be written one after the other. Not joined: copying a large store at once would hold everything up. */
 export function joinSnapshot({ membership, store }: SnapshotParts): readonly Uint8Array[] {
   const head = Snapshot.encode({

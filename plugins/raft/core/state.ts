@@ -94,6 +94,8 @@ export class RaftState {
   promises: Message[] = [];
   /** Messages that were dropped because they cannot be true, by reason. */
   readonly refused = new Map<string, number>();
+  /** How many in all, and why the last one. */
+  refusals = { count: 0, last: '' };
   private readonly features = new Map<bigint, number>();
 
   constructor(
@@ -124,6 +126,7 @@ export class RaftState {
   }
 
   refuse(reason: string): void {
+    this.refusals = { count: this.refusals.count + 1, last: reason };
     this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1);
   }
 

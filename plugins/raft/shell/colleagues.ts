@@ -2,7 +2,7 @@
  * Everything that this member has to do with the others, wired together: the way to them, what they call
  * here, membership, and the joining side. The node drives the log and asks here for the rest.
  */
-import type { Consensus, Member } from '@swarmkit/sdk/contracts/consensus';
+import type { Consensus, Member, StateMachine } from '@swarmkit/sdk/contracts/consensus';
 import type { KnownManagers } from '@swarmkit/sdk/contracts/identity';
 import type { MountedService, RpcClient, RpcServer } from '@swarmkit/sdk/contracts/rpc';
 import type { Env } from '@swarmkit/sdk/plugin/env';
@@ -19,6 +19,8 @@ import { askToJoin } from './join.js';
 import { membershipService } from './membership-service.js';
 import type { Beginning } from './open-log.js';
 import { Receiver } from './receiver.js';
+import { Refusals } from './refusals.js';
+import { SnapshotIntake } from './snapshot-intake.js';
 import type { Steering } from './steering.js';
 import type { Timing } from './timing.js';
 import { Transport } from './transport.js';
@@ -45,7 +47,7 @@ export interface Driver extends Pick<Consensus, 'raftId' | 'leadership'> {
   lost(raftId: bigint): void;
   snapshotSent(raftId: bigint, arrived: boolean): void;
   fillSnapshot(message: Message): Promise<Message>;
-  readonly steering: Pick<Steering, 'change' | 'transfer' | 'readIndex' | 'seemsDead'>;
+  readonly steering: Pick<Steering, 'change' | 'transfer' | 'readIndex' | 'seemsDead' | 'refused'>;
   readonly allOurs: boolean;
   isVoter(raftId: bigint): boolean;
   /** What members can, as far as it is known here. */
@@ -55,6 +57,10 @@ export interface Driver extends Pick<Consensus, 'raftId' | 'leadership'> {
 
 export class Colleagues {
   readonly group: Group;
+  /** Messages of others that were not taken. */
+  readonly refusals: Refusals;
+  /** Says of a snapshot whether it can be read. */
+  machine: StateMachine | undefined;
   private readonly transport: Transport;
   private readonly receiver: Receiver;
   private tidying = false;
@@ -84,6 +90,7 @@ export class Colleagues {
       refused: (raftId) => node.steering.seemsDead(raftId),
       expelled: () => node.expel(),
     });
+    this.refusals = new Refusals(env.clock, log);
     this.receiver = new Receiver({
       raftId: () => node.raftId,
       features: () => this.ownFeatures,
@@ -91,6 +98,9 @@ export class Colleagues {
       member: (raftId) => roster.member(raftId),
       isServing: async (raftId) => (await this.transport.peer(raftId)?.isServing()) ?? false,
       step: (message) => node.step(message),
+      refused: () => node.steering.refused(),
+      snapshots: new SnapshotIntake(env.clock, () => this.machine),
+      refusals: this.refusals,
     });
     this.group = new Group(
       {

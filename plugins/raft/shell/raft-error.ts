@@ -1,5 +1,6 @@
 /** The errors of consensus, each made in one place. Texts in front of `raft:` are SwarmKit's own. */
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { MessageType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import type { Refusal } from '../core/state.js';
 
 export const notLeader = (): SwarmError =>
@@ -119,6 +120,35 @@ export const changeRefused = (why: Refusal): SwarmError =>
         'RAFT_CHANGE_REFUSED',
         `the members cannot be changed in this way: ${why}`,
       );
+
+/** SwarmKit's text. */
+export const onlySnapshotsHavePieces = (): SwarmError =>
+  new SwarmError(
+    'invalid-argument',
+    'RAFT_CHUNK',
+    `Raft message chunk is not of type ${MessageType.MsgSnap}`,
+  );
+
+export const snapshotUnreadable = (index: bigint): SwarmError =>
+  new SwarmError(
+    'invalid-argument',
+    'RAFT_CHUNK',
+    `the snapshot at entry ${index} cannot be read, nothing of it was taken`,
+  );
+
+export const snapshotStalled = (): SwarmError =>
+  new SwarmError(
+    'deadline-exceeded',
+    'RAFT_SNAPSHOT_STALLED',
+    'the next piece of the snapshot did not come in time, nothing of it was taken',
+  );
+
+export const snapshotOvertaken = (): SwarmError =>
+  new SwarmError(
+    'aborted',
+    'RAFT_SNAPSHOT_OVERTAKEN',
+    'the same member began to send another snapshot, nothing of this one was taken',
+  );
 
 export const notTaken = (to: bigint): SwarmError =>
   new SwarmError(

@@ -177,6 +177,7 @@ export class RaftNode implements Consensus {
     invariant(this.machine === undefined, 'RAFT_ATTACH_TWICE');
     invariant(this.running === undefined, 'RAFT_ATTACH_LATE');
     this.machine = machine;
+    this.colleagues.machine = machine;
   }
 
   async propose(data: Uint8Array): Promise<Proposed> {

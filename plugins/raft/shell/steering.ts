@@ -22,6 +22,7 @@ const CHANGE_TRIES = 3;
 const HASTE_MS = 200;
 /** Entries that a member may lack and still get its vote: fewer than come during a round of the change. */
 const CAUGHT_UP_ENTRIES = 100n;
+const NONE_REFUSED = { count: 0, last: '' };
 
 export interface Helm {
   readonly env: Env;
@@ -70,6 +71,11 @@ export class Steering {
     const isReachable = (id: bigint): boolean => this.colleagues().isReachable(id);
     const { raftId } = member;
     return handOver({ raft, raftId, clock: env.clock, ending, leadership$, isReachable, wake }, to);
+  }
+
+  /** What the core has refused to hear. */
+  refused(): Raft['refused'] {
+    return this.helm.raft()?.refused ?? NONE_REFUSED;
   }
 
   readIndex(): Promise<bigint> {

@@ -97,7 +97,7 @@ describe('whatever a peer sends', () => {
             }
             raft.tick();
           }
-          refused += raft.refused;
+          refused += raft.refused.count;
           const { committed, lastIndex } = raft.status();
           assert.ok(committed >= BigInt(before.length) && committed <= lastIndex);
           assert.ok(raft.term < (1n << 62n) + 10n);

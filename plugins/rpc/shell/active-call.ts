@@ -16,7 +16,7 @@ export class ActiveCall implements Call {
     readonly path: string,
     readonly exposure: Exposure,
     readonly peer: Peer,
-    private readonly received: Metadata,
+    private readonly wire: { readonly metadata: Metadata },
   ) {}
 
   get ended(): boolean {
@@ -33,9 +33,11 @@ export class ActiveCall implements Call {
   }
 
   get metadata(): ReadonlyMap<string, string> {
-    this.headers ??= new Map(
-      Object.keys(this.received.getMap()).map((key) => [key, textOf(this.received, key)]),
-    );
+    if (this.headers === undefined) {
+      const { metadata } = this.wire;
+      const keys = Object.keys(metadata.getMap());
+      this.headers = new Map(keys.map((key) => [key, textOf(metadata, key)]));
+    }
     return this.headers;
   }
 

@@ -84,6 +84,43 @@ const ADAPTERS = {
   },
 };
 
+/** A call that our own HTTP/2 carries. */
+interface OwnCall extends WireCall, Sink {
+  on(event: 'cancelled' | 'drain', listener: () => void): unknown;
+  requests(reason: () => Error): AsyncIterable<Bytes>;
+  answer(message: Bytes): void;
+  fail(status: Status): void;
+}
+
+/** As `adapt`, without grpc-js. `request`: of the kinds that have one. */
+export function serve(
+  kind: MethodKind,
+  start: Start,
+  wire: OwnCall,
+  request: Bytes = NOTHING,
+): void {
+  const tell: Tell = (status) => wire.fail(status);
+  const requests = (call: ActiveCall): AsyncIterable<Bytes> =>
+    kind === 'unary' || kind === 'serverStream'
+      ? only(request)
+      : wire.requests(() => call.reason ?? gone(call));
+  if (kind === 'unary' || kind === 'clientStream')
+    run(
+      start,
+      wire,
+      tell,
+      (message) => wire.answer(message),
+      ({ work, call }) =>
+        kind === 'unary' && 'one' in work
+          ? work.one(request, call)
+          : oneAnswer(work, requests(call), call),
+    );
+  else
+    run(start, wire, tell, endStream(wire), ({ work, call }) =>
+      answers(work, requests(call), call, sender(wire, call)),
+    );
+}
+
 type Respond = sendUnaryData<Bytes>;
 type Tell = (status: Status) => void;
 type Answer = (message: Bytes) => void;
@@ -104,6 +141,7 @@ const endStream = (wire: Sink): Answer => {
 
 /** Streamed answers are sent on the way; what is left to say is that they have ended. */
 const ENDED = Buffer.alloc(0);
+const NOTHING = Buffer.alloc(0);
 
 async function* only(request: Bytes): AsyncGenerator<Bytes, void, undefined> {
   yield request;

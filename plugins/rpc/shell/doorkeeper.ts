@@ -14,7 +14,11 @@ export type Refusal =
   | 'no-h2'
   | 'bad-certificate'
   | 'bad-http2'
-  | 'silent';
+  | 'silent'
+  | BadMessage;
+
+/** Of a call, not of a connection: others on it go on. */
+export type BadMessage = 'oversize-message' | 'bad-message';
 
 interface Closable {
   destroy(): unknown;
@@ -71,7 +75,8 @@ export class Doorkeeper {
     if (last !== undefined && now - last.at < LOG_EVERY_MS) return;
     this.logged.set(reason, { at: now, count });
     const since = count - (last?.count ?? 0);
-    this.log.warn({ ...fields, reason, times: since }, 'connection refused');
+    const what = reason.endsWith('-message') ? 'call refused' : 'connection refused';
+    this.log.warn({ ...fields, reason, times: since }, what);
   }
 
   counters(): Readonly<Record<string, number>> {

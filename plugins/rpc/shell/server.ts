@@ -27,10 +27,12 @@ import { DEFAULT_LIMITS, type Limits } from '../core/crowd.js';
 import { peerOf } from '../core/peer.js';
 import { Routes, serviceNameOf, type Standing } from '../core/routes.js';
 import { ActiveCall } from './active-call.js';
-import { adapt, kindOf, type Started, type WireCall } from './adapter.js';
+import { adapt, kindOf, type Start, type Started, type WireCall } from './adapter.js';
 import { firstOf, type Work, workOf } from './codec.js';
 import { Doorkeeper } from './doorkeeper.js';
 import { healthService } from './health.js';
+import { Http2Server } from './http2-server.js';
+import { unreadableMessages } from './unreadable-messages.js';
 import { type Listener, listenOnPort, listenOnSocket } from './listener.js';
 import { WIRE_SERVICES } from './wire-services.js';
 
@@ -41,12 +43,8 @@ const GRACE_MS = 2_000;
 /** What one connection of a caller that is no manager may make gRPC hold. */
 const OTHERS_MEMORY_MB = 32;
 
-type Kind = 'control' | 'managers' | 'others';
-const SERVED: readonly (readonly [Kind, Exposure])[] = [
-  ['control', 'control'],
-  ['managers', 'remote'],
-  ['others', 'remote'],
-];
+const GRPC_KINDS = ['managers', 'others'] as const;
+type GrpcKind = (typeof GRPC_KINDS)[number];
 
 export interface ServerOptions {
   readonly limits?: Partial<Limits> | undefined;
@@ -66,7 +64,10 @@ export interface ListenOptions {
 /** Runs the listeners, so that `plugin.ts` only wires. */
 export class Server implements RpcServer {
   private readonly routes = new Routes<Work, ActiveCall>();
-  private readonly grpc: { readonly [K in Kind]: GrpcServer };
+  /** For the control socket. */
+  private readonly own: Http2Server;
+  /** For the port. */
+  private readonly grpc: { readonly [K in GrpcKind]: GrpcServer };
   private readonly door: Doorkeeper;
   private readonly known = new Set<string>();
   private readonly peers = new Map<string, Peer>();
@@ -77,11 +78,16 @@ export class Server implements RpcServer {
   constructor(private readonly options: ServerOptions) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.door = new Doorkeeper(limits, options.clock, options.log);
+    const interceptors = [
+      unreadableMessages((reason, peer) => this.door.refused(reason, { peer })),
+    ];
+    const { clock, log } = options;
+    this.own = new Http2Server({ maxBytes: MAX_RECEIVE_BYTES, clock, log });
     this.grpc = {
-      control: newGrpcServer(),
       // A manager passes on the calls of all its agents over one connection.
-      managers: newGrpcServer(),
+      managers: newGrpcServer({ interceptors }),
       others: newGrpcServer({
+        interceptors,
         'grpc.max_concurrent_streams': limits.callsPerConnection,
         'grpc-node.max_session_memory': OTHERS_MEMORY_MB,
       }),
@@ -135,15 +141,14 @@ export class Server implements RpcServer {
     this.authorizers = [...options.authorizers, ...this.authorizers];
     this.self = selfOf(options.identity);
     const { log } = this.options;
-    const injected = (kind: Kind) =>
+    const injected = (kind: GrpcKind) =>
       this.grpc[kind].createConnectionInjector(ServerCredentials.createInsecure());
     const { identity } = options;
-    const control = injected('control');
     this.listeners = [
       await listenOnSocket(options.controlSocket, {
         identity,
         log,
-        accept: (socket) => control.injectConnection(socket),
+        accept: (socket) => this.own.serve(socket),
       }),
     ];
     if (options.remoteAddress !== undefined) {
@@ -178,11 +183,12 @@ export class Server implements RpcServer {
     for (const mount of this.routes.all()) {
       for (const call of [...mount.calls]) call.abort(stopped(mount.name));
     }
-    await Promise.all(Object.values(this.grpc).map((server) => this.shutDown(server)));
+    const servers = [this.own, ...Object.values(this.grpc)];
+    await Promise.all(servers.map((server) => this.shutDown(server)));
     for (const listener of listeners) listener.destroy();
   }
 
-  private shutDown(server: GrpcServer): Promise<void> {
+  private shutDown(server: Pick<GrpcServer, 'tryShutdown'>): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.options.clock.after(GRACE_MS, resolve);
       server.tryShutdown(() => {
@@ -198,15 +204,13 @@ export class Server implements RpcServer {
       if (this.known.has(path)) continue;
       this.known.add(path);
       const kind = kindOf(definition);
-      for (const [server, exposure] of SERVED) {
-        this.grpc[server].register(
-          path,
-          adapt(kind, (wire) => this.begin(wire, exposure, definition, method)),
-          asIs,
-          asIs,
-          kind,
-        );
-      }
+      const startAt =
+        (exposure: Exposure): Start =>
+        (wire) =>
+          this.begin(wire, exposure, definition, method);
+      this.own.register(path, kind, startAt('control'));
+      for (const server of GRPC_KINDS)
+        this.grpc[server].register(path, adapt(kind, startAt('remote')), asIs, asIs, kind);
     }
   }
 
@@ -218,7 +222,7 @@ export class Server implements RpcServer {
   ): Started {
     const { path } = definition;
     const open = rolesOf(path) === 'insecure';
-    const call = new ActiveCall(path, exposure, this.callerOf(wire, exposure, open), wire.metadata);
+    const call = new ActiveCall(path, exposure, this.callerOf(wire, exposure, open), wire);
     for (const authorizer of this.authorizers) authorizer.authorize(call);
     // Holds without any authorizer too: a caller without a certificate gets nothing but what it may have.
     if (call.peer.role === 'none' && !open) throw nobody(path);
@@ -240,6 +244,8 @@ export class Server implements RpcServer {
       },
       failed: (error) => {
         if (!isSwarmError(error)) this.report(path, error);
+        else if (error.code === 'RPC_BAD_MESSAGE' && exposure === 'remote')
+          this.door.refused('bad-message', { peer: wire.getPeer(), path });
       },
     };
   }

@@ -5,7 +5,7 @@ import { connect as connectPlain } from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { HealthService } from '@swarmkit/sdk/wire/gen/swarmkit/health';
-import { type Running, startServer } from './harness.js';
+import { clientOf, type Running, startServer, until } from './harness.js';
 import { ProbeService } from './probe-service.js';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -158,5 +158,47 @@ test('no attack stops the server or reaches anybody else', async (t) => {
   assert.deepEqual(
     running.logged.filter(({ level }) => level === 'error'),
     [],
+  );
+});
+
+test('a message that cannot be taken ends its call alone, and is counted', async (t) => {
+  const running = await startServer(t, { remote: true });
+  const check = HealthService.check.path;
+  const [host, port] = running.remote.split(':');
+  const socket = connect({
+    host,
+    port: Number(port),
+    ca: running.identity.rootsPem,
+    cert: running.identity.certificatePem,
+    key: running.identity.keyPem,
+    servername: 'swarm-manager',
+    ALPNProtocols: ['h2'],
+  });
+  t.after(() => socket.destroy());
+  socket.on('error', () => undefined);
+  await once(socket, 'secureConnect');
+  socket.resume();
+  // 1 GiB announced, nothing of it sent, and the stream left open.
+  const huge = Buffer.from([0, 0x40, 0, 0, 0, 5]);
+  socket.write(
+    Buffer.concat([
+      begin,
+      frame(HEADERS, END_HEADERS, 1, call(check)),
+      frame(DATA, 0, 1, huge),
+      request(call(check), message(0xff, 0xff, 0xff), 3),
+      request(call(check, ['grpc-encoding', 'gzip']), Buffer.from([1, 0, 0, 0, 4, 1, 2, 3, 4]), 5),
+    ]),
+  );
+  await until(() => {
+    const counts = running.server.counters();
+    return counts['oversize-message'] === 1 && counts['bad-message'] === 2;
+  }, 'both kinds are counted');
+  const connection = clientOf(running.identity).connect(running.remote);
+  t.after(() => connection.close());
+  assert.equal((await connection.unary(HealthService.check, { service: '' })).status, 1);
+  assert.deepEqual(
+    running.logged.filter(({ level, message: text }) => level === 'warn' && /refused/.test(text))
+      .length,
+    2,
   );
 });

@@ -93,6 +93,14 @@ export function* restoreSnapshot(bytes: Uint8Array, before: State): Generator<vo
   return { state: editor.freeze(), changes: [...removed, ...put] };
 }
 
+/** Throws when the bytes are not a snapshot. A generator, as above. */
+export function* readSnapshot(bytes: Uint8Array): Generator<void, void> {
+  for (const slice of cutSnapshot(bytes)) {
+    StoreSnapshot.decode(slice);
+    yield;
+  }
+}
+
 /** Cuts between two objects. A message may be decoded in pieces, as its lists go on in the next one. */
 function* cutSnapshot(bytes: Uint8Array): Generator<Uint8Array> {
   const reader = new FastReader(bytes);

@@ -21,7 +21,7 @@ import type { Observable } from 'rxjs';
 import { type DraftResult, StateDraft } from '../core/draft.js';
 import { encodeEntry } from '../core/entry.js';
 import { type EntryPlan, planEntries } from '../core/entry-plan.js';
-import { encodeSnapshot } from '../core/snapshot.js';
+import { encodeSnapshot, readSnapshot } from '../core/snapshot.js';
 import { StatePin, StateView } from '../core/state-view.js';
 import { type Outcome, Timeline } from '../core/timeline.js';
 import { joinSlices } from './join-slices.js';
@@ -108,6 +108,19 @@ export class StoreService implements Store, StateMachine {
       if (step.done === true) {
         this.publish(index, step.value);
         return;
+      }
+      await nextTurn();
+    }
+  }
+
+  async canRestore(storeSnapshot: Uint8Array): Promise<boolean> {
+    const steps = readSnapshot(storeSnapshot);
+    for (;;) {
+      try {
+        if (steps.next().done === true) return true;
+      } catch {
+        // What it throws is the answer.
+        return false;
       }
       await nextTurn();
     }

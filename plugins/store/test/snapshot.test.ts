@@ -107,3 +107,14 @@ test('a task of another version keeps its own spec', async () => {
   assert.equal(task?.spec?.forceUpdate, 3n);
   assert.ok(wireEqual(task, rig.store.view().get('task', 'old')));
 });
+
+test('whether a snapshot can be restored is known before, and asking changes nothing', async () => {
+  const rig = await rigWith(300);
+  const bytes = await rig.store.snapshot();
+  const other = new Rig();
+  assert.equal(await other.store.canRestore(bytes), true);
+  for (const broken of [bytes.subarray(0, -1), bytes.subarray(1), Buffer.from('no snapshot')])
+    assert.equal(await other.store.canRestore(broken), false);
+  assert.equal(other.store.view().count('task'), 0);
+  assert.equal(other.commits.length, 0);
+});
