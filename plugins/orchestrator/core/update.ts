@@ -106,7 +106,7 @@ function startNext(
   const outdated = progress.filter((each) => each.outdated);
   if (outdated.length === 0) return;
   const { now } = table.world;
-  let free = policy.parallelism;
+  let free = policy.parallelism - comingUpBeside(table, progress);
   for (const { attempt } of progress) {
     if (attempt === undefined) continue;
     if (attempt.settledAt === undefined) {
@@ -124,6 +124,24 @@ function startNext(
     .sort((a, b) => Number(a.runs) - Number(b.runs) || compareNames(a.slot, b.slot));
   for (const { slot } of next.slice(0, Math.max(0, free)))
     if (!table.isSpent) replace(table, slot, policy.order);
+}
+
+/**
+ * Slots that are not to be updated any more (their node was paused meanwhile), with a task of an update
+ * that still comes up. One that waits for a node is not counted: it would hold up the others until
+ * somebody ends the pause.
+ */
+function comingUpBeside(table: SlotTable, progress: readonly SlotProgress[]): number {
+  const updated = new Set(progress.map(({ slot }) => slot));
+  const comesUp = (slot: Slot): boolean => {
+    const { attempt } = progressOf(table, slot);
+    return (
+      attempt !== undefined &&
+      attempt.settledAt === undefined &&
+      observedState(attempt.task) >= TaskState.ASSIGNED
+    );
+  };
+  return table.slots.filter((slot) => !updated.has(slot) && comesUp(slot)).length;
 }
 
 /** The new task comes first, so that the slot is never empty. `letGo` says when it may start. */

@@ -206,6 +206,28 @@ test('updates go node by node, and leave out paused nodes', () => {
   assert.equal(updated().length, 3);
 });
 
+test('a node that is paused half way: what comes up there counts, what waits for it holds up nobody', () => {
+  for (const [state, next] of [
+    [TaskState.STARTING, 0],
+    [TaskState.PENDING, 1],
+  ] as const) {
+    const swarm = running({}, 'a', 'b');
+    swarm.now += 60_000;
+    swarm.setImage('agent', 'busybox:2');
+    swarm.run();
+    const updated = () => swarm.live('agent').filter((task) => imageOf(task) === 'busybox:2');
+    const [first] = updated();
+    assert.equal(updated().length, 1);
+    swarm.observe(first!.id, state);
+    swarm.setAvailability(first!.nodeId, NodeSpec_Availability.PAUSE);
+    swarm.run();
+    assert.equal(updated().length, 1 + next);
+    swarm.observe(first!.id, TaskState.RUNNING);
+    swarm.run();
+    assert.equal(updated().length, 2);
+  }
+});
+
 test('nodes that an update cannot reach do not water down its failures', () => {
   const update = { parallelism: 0n, maxFailureRatio: 0.4 };
   const swarm = running({ update, task: { restart: at0 } }, 'a', 'b', 'c', 'd');

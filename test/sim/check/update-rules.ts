@@ -99,6 +99,7 @@ export class UpdateRules implements Rule {
         tries.has(task.id) &&
         task.desiredState <= TaskState.RUNNING &&
         observedState(task) < TaskState.RUNNING &&
+        !isLeftOut(task, oracle.get('node', task.nodeId)) &&
         // A rollback finds tries of the update before last, and is not to blame for them.
         (tries.get(task.id) ?? 0n) >= (this.beganAt.get(service.id) ?? 0n),
     );
@@ -229,6 +230,11 @@ function failedInTime({ status }: Task, startedAt: number, monitorMs: number): b
   const runningSince = timestampToMs(status.runningSince);
   return endedAt > startedAt && (runningSince === undefined || endedAt - runningSince <= monitorMs);
 }
+
+/** Its node was paused before it could be placed: the update goes on without it. */
+const isLeftOut = (task: Task, node: Node | undefined): boolean =>
+  observedState(task) < TaskState.ASSIGNED &&
+  node?.spec?.availability === NodeSpec_Availability.PAUSE;
 
 const isUpdating = (service: Service): boolean =>
   service.updateStatus?.state === UPDATING || service.updateStatus?.state === ROLLBACK_STARTED;
