@@ -1,15 +1,12 @@
 import { createRequire } from 'node:module';
 import { messageOf } from '@swarmkit/sdk/plugin/errors';
 import type { PluginManifest } from '@swarmkit/sdk/plugin/plugin';
-import type { Ajv, AnySchema, ErrorObject } from 'ajv';
+import type { Ajv, ErrorObject } from 'ajv';
 import { refusal } from './errors.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/**
- * Each plugin's part of the configuration, checked against its schema, with the defaults filled in. All
- * that is wrong is said at once. A key that no schema knows is wrong: nearly always it is mistyped.
- */
+/** Each plugin's part, checked, with its defaults. All faults are said at once, unknown keys too. */
 export function checkConfig(plugins: readonly PluginManifest[], config: Fields): Fields {
   const strangers = Object.keys(config).filter((key) => !plugins.some(({ id }) => id === key));
   const problems = strangers.map((id) => `${id}: no such plugin is installed`);
@@ -25,6 +22,8 @@ export function checkConfig(plugins: readonly PluginManifest[], config: Fields):
 }
 
 const OPTIONS = { allErrors: true, useDefaults: true, strictTypes: false, logger: false } as const;
+const OBJECT = { type: 'object', properties: {} };
+const compiled = new WeakMap<Fields, ReturnType<Ajv['compile']>>();
 let ajv: Ajv | undefined;
 
 function compile(id: string, schema: Fields): ReturnType<Ajv['compile']> {
@@ -32,14 +31,15 @@ function compile(id: string, schema: Fields): ReturnType<Ajv['compile']> {
   const library: typeof import('ajv') = createRequire(import.meta.url)('ajv');
   ajv ??= new library.Ajv(OPTIONS);
   try {
-    return ajv.compile(closed({ type: 'object', properties: {}, ...schema }) as AnySchema);
+    if (!compiled.has(schema)) compiled.set(schema, ajv.compile(closed({ ...OBJECT, ...schema })));
+    return compiled.get(schema) as ReturnType<Ajv['compile']>;
   } catch (cause) {
     throw refusal('KERNEL_SCHEMA', `${id} has a broken config schema: ${messageOf(cause)}`, cause);
   }
 }
 
 /** Objects that declare properties take no others unless they say so. Lists (`anyOf`) stay as they are. */
-function closed(schema: unknown): unknown {
+function closed<T>(schema: T): T {
   if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return schema;
   const inner = Object.entries(schema).map(([key, value]) => [key, closed(value)]);
   const open = 'properties' in schema ? { additionalProperties: false } : {};

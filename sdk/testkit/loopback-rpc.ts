@@ -5,34 +5,29 @@
  * work as on a real server. No TLS, no time of its own, and no authorizers but those that stand guard.
  */
 import type { MethodDefinition } from '@grpc/grpc-js';
-import type { Authorizer } from '../contracts/authorizer.js';
 import type {
   Call,
   CallOptions,
-  Endpoint,
   Exposure,
-  Handler,
-  MountedService,
   Peer,
   RpcClient,
   RpcConnection,
-  RpcServer,
-  StandIn,
-  Unmount,
 } from '../contracts/rpc.js';
-import { callerOf } from '../model/forwarded-call.js';
 import type { Clock } from '../plugin/env.js';
 import { isSwarmError, messageOf, SwarmError } from '../plugin/errors.js';
 import {
-  type HealthCheckRequest,
-  HealthCheckResponse_ServingStatus,
-  HealthService,
-} from '../wire/gen/swarmkit/health.js';
-import { rolesOf } from '../wire/method-roles.js';
+  type AnyMethod,
+  callOf,
+  cancelled,
+  exposureOf,
+  MemoryServer,
+  type Send,
+  single,
+  unavailable,
+} from './memory-server.js';
 
 /** Messages that a stream holds for a reader that does not read. */
 const window = 16;
-const maxRequestBytes = 4 << 20;
 
 export class LoopbackNetwork {
   private readonly servers = new Map<string, LoopbackServer>();
@@ -58,100 +53,24 @@ export class LoopbackNetwork {
 
 export type Weather = 'arrives' | 'late' | 'lost';
 
-export class LoopbackServer implements RpcServer {
+export class LoopbackServer extends MemoryServer {
   /** While false nobody reaches it. */
   up = true;
   /** What becomes of each message of its streams; `late` ones come after the next one. Default: all arrive. */
   weather: ((path: string) => Weather) | undefined;
 
-  constructor(private readonly addresses: readonly string[] = []) {
-    this.mount(health((service) => this.mounts.has(service)));
-  }
-
-  private readonly mounts = new Map<string, MountedService>();
-  private readonly standIns = new Map<string, StandIn>();
-  private readonly absences = new Map<string, Error>();
-  /** @internal */
-  readonly guards = new Set<Authorizer>();
-  private readonly calls = new Set<{ readonly name: string; end(error: Error): void }>();
-
-  mount(service: MountedService): Unmount {
-    const name = serviceName(Object.values(service.definition)[0]?.path ?? '');
-    this.mounts.set(name, service);
-    return (afterwards) => {
-      if (this.mounts.get(name) !== service) return;
-      this.mounts.delete(name);
-      if (afterwards !== undefined) this.absences.set(name, afterwards);
-      for (const call of this.calls)
-        if (call.name === name) call.end(unavailable(`${name} is stopped`));
-    };
-  }
-
-  guard(authorizer: Authorizer): () => void {
-    this.guards.add(authorizer);
-    return () => this.guards.delete(authorizer);
-  }
-
-  mountStandIn(standIn: StandIn): Unmount {
-    const name = serviceName(Object.values(standIn.definition)[0]?.path ?? '');
-    this.standIns.set(name, standIn);
-    return () => {
-      this.standIns.delete(name);
-      for (const call of this.calls)
-        if (call.name === name) call.end(unavailable(`${name} is stopped`));
-    };
-  }
-
-  counters(): Readonly<Record<string, number>> {
-    return {};
-  }
-
-  endpoints(): readonly Endpoint[] {
-    return this.addresses.map((address) => ({ exposure: exposureOf(address), address }));
+  constructor(addresses: readonly string[] = []) {
+    super(addresses);
   }
 
   /** Ends every call in progress, as a broken connection does. */
   cut(): void {
-    for (const call of this.calls) call.end(unavailable('the connection is broken'));
+    for (const call of this.calls) call.abort(unavailable('the connection is broken'));
   }
 
-  /** Calls in progress, by method name, for tests that look for leaks. */
+  /** Calls in progress, for tests that look for leaks. */
   get inProgress(): number {
     return this.calls.size;
-  }
-
-  /** @internal What answers a call, in bytes, as on the wire. */
-  answers(method: AnyMethod, exposure: Exposure): Answers {
-    const name = serviceName(method.path);
-    const standIn = this.standIns.get(name);
-    const isMounted = (): boolean => this.mounts.get(name)?.expose.includes(exposure) === true;
-    if (!standIn?.expose.includes(exposure) || (standIn.defers() && isMounted()))
-      return this.mounted(method.path, exposure);
-    return async (requests, call, send) => {
-      const forward = await standIn.route(call, { method, isMounted });
-      if (forward !== undefined) await forward(requests, send);
-      else await this.mounted(method.path, exposure)(requests, call, send);
-    };
-  }
-
-  private mounted(path: string, exposure: Exposure): Answers {
-    const name = serviceName(path);
-    const service = this.mounts.get(name);
-    if (service === undefined || !service.expose.includes(exposure))
-      throw this.absences.get(name) ?? unimplemented(`${name} is not served here`);
-    const [key, method] =
-      Object.entries(service.definition).find(([, one]) => one.path === path) ?? [];
-    const handler = key === undefined ? undefined : service.handlers[key];
-    if (handler === undefined || method === undefined)
-      throw unimplemented(`${path} is not implemented`);
-    return answersOf(method, handler);
-  }
-
-  /** @internal */
-  track(path: string, end: (error: Error) => void): () => void {
-    const call = { name: serviceName(path), end };
-    this.calls.add(call);
-    return () => this.calls.delete(call);
   }
 }
 
@@ -248,7 +167,7 @@ class LoopbackCall {
       this.break(error);
       this.cancel();
     };
-    const untrack = server.track(path, end);
+    const untrack = server.track({ path, abort: end });
     const abort = (): void => end(cancelled(path));
     const { signal, timeoutMs } = options;
     signal?.addEventListener('abort', abort, { once: true });
@@ -261,13 +180,7 @@ class LoopbackCall {
       others.delete(abort);
       cancelDeadline?.();
     };
-    const metadata = new Map(Object.entries(options.metadata ?? {}));
-    const header = (key: string) => (metadata.has(key) ? [metadata.get(key) as string] : []);
-    const peer =
-      exposure === 'control'
-        ? direct
-        : callerOf(direct, header, direct.clusterId, rolesOf(path) === 'insecure');
-    this.call = { path, exposure, peer, signal: this.gone.signal, metadata };
+    this.call = callOf(path, exposure, direct, options, () => this.gone.signal);
   }
 
   /** Resolves when the handler has ended; what the peer is told of its errors is kind and text. */
@@ -339,59 +252,6 @@ class MessageQueue<T> implements AsyncIterable<T> {
   }
 }
 
-const exposureOf = (address: string): Exposure =>
-  address.startsWith('unix:') ? 'control' : 'remote';
-
-/** Who serves Raft says so, as behind a real listener. */
-export const health = (isMounted: (service: string) => boolean): MountedService => ({
-  definition: HealthService,
-  expose: ['control', 'remote'],
-  handlers: {
-    check: {
-      unary: ({ service }: HealthCheckRequest) => ({
-        status:
-          service === '' || isMounted(`docker.swarmkit.v1.${service.replace(/API$/, '')}`)
-            ? HealthCheckResponse_ServingStatus.SERVING
-            : HealthCheckResponse_ServingStatus.NOT_SERVING,
-      }),
-    },
-  },
-});
-
-// biome-ignore lint/suspicious/noExplicitAny: as in the contract.
-export type AnyMethod = MethodDefinition<any, any>;
-type Send = (message: Uint8Array) => Promise<void>;
-/** A call's server side, its messages as bytes. */
-export type Answers = (
-  requests: AsyncIterable<Uint8Array>,
-  call: Call,
-  send: Send,
-) => Promise<void>;
-
-export function answersOf(method: AnyMethod, handler: Handler): Answers {
-  const decode = (bytes: Uint8Array): unknown => {
-    if (bytes.length > maxRequestBytes)
-      throw new SwarmError('resource-exhausted', 'RPC_TOO_LARGE', 'the message is over 4 MiB');
-    return method.requestDeserialize(bytes as Buffer);
-  };
-  const encode = (message: unknown): Uint8Array => method.responseSerialize(message);
-  async function* decoded(requests: AsyncIterable<Uint8Array>) {
-    for await (const bytes of requests) yield decode(bytes);
-  }
-  const first = async (requests: AsyncIterable<Uint8Array>): Promise<unknown> => {
-    for await (const bytes of requests) return decode(bytes);
-    throw cancelled(method.path);
-  };
-  return async (requests, call, send) => {
-    if ('unary' in handler) await send(encode(await handler.unary(await first(requests), call)));
-    else if ('clientStream' in handler)
-      await send(encode(await handler.clientStream(decoded(requests), call)));
-    else if ('serverStream' in handler)
-      await handler.serverStream(await first(requests), call, (message) => send(encode(message)));
-    else await handler.bidi(decoded(requests), call, (message) => send(encode(message)));
-  };
-}
-
 async function one<Q, S>(
   method: MethodDefinition<Q, S>,
   call: LoopbackCall,
@@ -432,10 +292,6 @@ async function* many<Q, S>(
   }
 }
 
-async function* single<T>(value: T): AsyncGenerator<T> {
-  yield value;
-}
-
 async function* sent<Q>(
   { requestSerialize }: Pick<MethodDefinition<Q, unknown>, 'requestSerialize'>,
   requests: AsyncIterable<Q>,
@@ -443,17 +299,8 @@ async function* sent<Q>(
   for await (const request of requests) yield requestSerialize(request);
 }
 
-const serviceName = (path: string): string => path.split('/')[1] ?? '';
-
 function remote(error: unknown): never {
   throw isSwarmError(error)
     ? new SwarmError(error.kind, 'RPC_REMOTE', error.message)
     : new SwarmError('unknown', 'RPC_REMOTE', messageOf(error));
 }
-
-const unavailable = (message: string): SwarmError =>
-  new SwarmError('unavailable', 'RPC_UNREACHABLE', message);
-const unimplemented = (message: string): SwarmError =>
-  new SwarmError('unimplemented', 'RPC_NOT_SERVED', message);
-const cancelled = (what: string): SwarmError =>
-  new SwarmError('cancelled', 'RPC_CANCELLED', `the call of ${what} was cancelled`);

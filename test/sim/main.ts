@@ -131,7 +131,7 @@ async function lead(settings: Settings): Promise<void> {
     const child = spawn(
       process.execPath,
       [
-        '--max-semi-space-size=32',
+        '--max-semi-space-size=64',
         // Stacks cost, and only people who look at one seed read them.
         ...(settings.trace ? [] : ['--stack-trace-limit=0']),
         fileURLToPath(import.meta.url),

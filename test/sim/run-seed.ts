@@ -162,7 +162,7 @@ class Play {
     if (world.verdict.isBroken) return;
     const client = world.client('healer');
     let healed = false;
-    client.life.later(20_000, 'heals', () => {
+    client.life.later(6_000, 'heals', () => {
       void healServices(world, client, load).then(() => {
         healed = true;
       });

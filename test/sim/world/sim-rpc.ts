@@ -3,30 +3,28 @@
  * encoded and decoded, errors travel as kind and text alone, as over the wire.
  */
 import type { MethodDefinition } from '@grpc/grpc-js';
-import type { Authorizer } from '@swarmkit/sdk/contracts/authorizer';
 import type {
   Call,
   CallOptions,
-  Endpoint,
   Exposure,
   MountedService,
   Peer,
   RpcClient,
   RpcConnection,
-  RpcServer,
-  StandIn,
   Unmount,
 } from '@swarmkit/sdk/contracts/rpc';
-import { callerOf } from '@swarmkit/sdk/model/forwarded-call';
 import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { isSwarmError, type Kind, messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import {
-  type Answers,
   type AnyMethod,
-  answersOf,
-  health,
-} from '@swarmkit/sdk/testkit/loopback-rpc';
-import { rolesOf } from '@swarmkit/sdk/wire/method-roles';
+  callOf,
+  cancelled,
+  exposureOf,
+  MemoryServer,
+  nameOf,
+  serviceName,
+  single,
+} from '@swarmkit/sdk/testkit/memory-server';
 import { type Life, never } from '../engine/life.js';
 import type { Network, Wire } from './network.js';
 
@@ -81,89 +79,18 @@ export class Exchange {
   }
 }
 
-export class SimServer implements RpcServer {
-  readonly guards = new Set<Authorizer>();
-  private readonly mounts = new Map<string, MountedService>();
-  private readonly standIns = new Map<string, StandIn>();
-  private readonly absences = new Map<string, Error>();
-  private readonly calls = new Set<ServerCall>();
-
+export class SimServer extends MemoryServer {
   constructor(
     readonly at: HostPort,
-    private readonly addresses: readonly string[],
+    addresses: readonly string[],
   ) {
-    this.mount(health((service) => this.mounts.has(service)));
+    super(addresses);
   }
 
-  mount(service: MountedService): Unmount {
-    const name = serviceName(Object.values(service.definition)[0]?.path ?? '');
-    if (this.at.speaksOnlySwarmKit && isOurs(name)) return () => undefined;
-    this.mounts.set(name, service);
-    return (afterwards) => {
-      if (this.mounts.get(name) !== service) return;
-      this.mounts.delete(name);
-      if (afterwards !== undefined) this.absences.set(name, afterwards);
-      this.endCalls(name);
-    };
-  }
-
-  guard(authorizer: Authorizer): () => void {
-    this.guards.add(authorizer);
-    return () => this.guards.delete(authorizer);
-  }
-
-  mountStandIn(standIn: StandIn): Unmount {
-    const name = serviceName(Object.values(standIn.definition)[0]?.path ?? '');
-    this.standIns.set(name, standIn);
-    return () => {
-      this.standIns.delete(name);
-      this.endCalls(name);
-    };
-  }
-
-  counters(): Readonly<Record<string, number>> {
-    return {};
-  }
-
-  endpoints(): readonly Endpoint[] {
-    return this.addresses.map((address) => ({ exposure: exposureOf(address), address }));
-  }
-
-  track(call: ServerCall): () => void {
-    this.calls.add(call);
-    return () => this.calls.delete(call);
-  }
-
-  /** What answers a call, in bytes. */
-  answers(method: AnyMethod, exposure: Exposure): Answers {
-    const name = serviceName(method.path);
-    const standIn = this.standIns.get(name);
-    const isMounted = (): boolean => this.mounts.get(name)?.expose.includes(exposure) === true;
-    if (!standIn?.expose.includes(exposure) || (standIn.defers() && isMounted()))
-      return this.mounted(method.path, exposure);
-    return async (requests, call, send) => {
-      const forward = await standIn.route(call, { method, isMounted });
-      if (forward !== undefined) await forward(requests, send);
-      else await this.mounted(method.path, exposure)(requests, call, send);
-    };
-  }
-
-  private mounted(path: string, exposure: Exposure): Answers {
-    const name = serviceName(path);
-    const service = this.mounts.get(name);
-    if (service === undefined || !service.expose.includes(exposure))
-      throw this.absences.get(name) ?? unimplemented(`${name} is not served here`);
-    const [key, method] =
-      Object.entries(service.definition).find(([, one]) => one.path === path) ?? [];
-    const handler = key === undefined ? undefined : service.handlers[key];
-    if (handler === undefined || method === undefined)
-      throw unimplemented(`${path} is not implemented`);
-    return answersOf(method, handler);
-  }
-
-  private endCalls(name: string): void {
-    for (const call of [...this.calls])
-      if (serviceName(call.path) === name) call.abort(unavailable(`${name} is stopped`));
+  override mount(service: MountedService): Unmount {
+    // Not set yet when the constructor mounts what every server has.
+    if (this.at?.speaksOnlySwarmKit && isOurs(nameOf(service))) return () => undefined;
+    return super.mount(service);
   }
 }
 
@@ -414,7 +341,7 @@ class ClientCall {
   }
 
   private send(what: string, arrive: () => void): void {
-    if (this.from.life.act()) this.wire?.send('a', `${what} ${this.method.path}`, arrive);
+    if (this.from.life.act()) this.wire?.send('a', eventName(what, this.method.path), arrive);
   }
 }
 
@@ -422,7 +349,8 @@ class ClientCall {
 class ServerCall {
   wire: Wire | undefined;
   readonly requests: MessageQueue<Uint8Array>;
-  private readonly gonePeer = new AbortController();
+  private signal: AbortController | undefined;
+  private isGone = false;
   private over = false;
   private room = WINDOW;
   private waiting: (() => void)[] = [];
@@ -472,16 +400,14 @@ class ServerCall {
   gone(): void {
     if (this.over) return;
     this.finish();
-    this.gonePeer.abort();
-    this.requests.end(cancelled(this.path));
+    this.leave();
   }
 
   /** We end it, and say why. */
   abort(error: Error): void {
     if (this.over) return;
     this.fail(error);
-    this.gonePeer.abort();
-    this.requests.end(cancelled(this.path));
+    this.leave();
   }
 
   moreRoom(): void {
@@ -510,13 +436,19 @@ class ServerCall {
   }
 
   private call(): Call {
-    const { path, exposure, peer: direct } = this;
-    const metadata = new Map(Object.entries(this.options.metadata ?? {}));
-    const header = (key: string) => (metadata.has(key) ? [metadata.get(key) as string] : []);
-    const isOpen = rolesOf(path) === 'insecure';
-    const peer =
-      exposure === 'control' ? direct : callerOf(direct, header, direct.clusterId, isOpen);
-    return { path, exposure, peer, signal: this.gonePeer.signal, metadata };
+    const { path, exposure, peer, options } = this;
+    return callOf(path, exposure, peer, options, () => {
+      this.signal ??= new AbortController();
+      if (this.isGone) this.signal.abort(GONE);
+      return this.signal.signal;
+    });
+  }
+
+  /** Nobody waits for this call any more. */
+  private leave(): void {
+    this.isGone = true;
+    this.signal?.abort(GONE);
+    this.requests.end(cancelled(this.path));
   }
 
   private async stream(message: Uint8Array): Promise<void> {
@@ -565,7 +497,7 @@ class ServerCall {
   }
 
   private send(what: string, arrive: () => void): void {
-    if (this.at.life.act()) this.wire?.send('b', `${what} ${this.path}`, arrive);
+    if (this.at.life.act()) this.wire?.send('b', eventName(what, this.path), arrive);
   }
 }
 
@@ -619,20 +551,18 @@ class MessageQueue<T> implements AsyncIterable<T>, AsyncIterator<T> {
 const hostOf = (address: string): string =>
   address.startsWith('unix:/') ? address.slice(6) : (address.split(':')[0] ?? '');
 
-async function* single<T>(value: T): AsyncGenerator<T> {
-  yield value;
+/** One for all: making one costs more than a call. */
+const GONE = new DOMException('the caller is gone', 'AbortError');
+
+/** The same few strings for the whole run: each is hashed for the fingerprint at every event. */
+function eventName(what: string, path: string): string {
+  const names = eventNames.get(what) ?? new Map<string, string>();
+  eventNames.set(what, names);
+  const name = names.get(path) ?? `${what} ${path}`;
+  names.set(path, name);
+  return name;
 }
 
-const exposureOf = (address: string): Exposure =>
-  address.startsWith('unix:') ? 'control' : 'remote';
+const eventNames = new Map<string, Map<string, string>>();
 
 const isOurs = (name: string): boolean => name.startsWith('swarmkit.');
-
-const serviceName = (path: string): string => path.split('/')[1] ?? '';
-
-const unavailable = (message: string): SwarmError =>
-  new SwarmError('unavailable', 'RPC_UNREACHABLE', message);
-const unimplemented = (message: string): SwarmError =>
-  new SwarmError('unimplemented', 'RPC_NOT_SERVED', message);
-const cancelled = (what: string): SwarmError =>
-  new SwarmError('cancelled', 'RPC_CANCELLED', `the call of ${what} was cancelled`);
