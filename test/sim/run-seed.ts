@@ -6,6 +6,7 @@ import { isJob } from '@swarmkit/sdk/model/task';
 import { seededRandom } from '@swarmkit/sdk/testkit/virtual-env';
 import { checkConverged } from './check/convergence.js';
 import { takeOverImmediates } from './engine/schedule.js';
+import { takeOverCombinedSignals } from './engine/signals.js';
 import { healServices } from './load/heal.js';
 import { Registers } from './load/registers.js';
 import { ServiceLoad } from './load/service-load.js';
@@ -39,7 +40,10 @@ let running: World | undefined;
 let isPrepared = false;
 
 export async function runSeed(options: SeedOptions): Promise<SeedReport> {
-  if (!isPrepared) takeOverImmediates(() => running?.schedule);
+  if (!isPrepared) {
+    takeOverImmediates(() => running?.schedule);
+    takeOverCombinedSignals();
+  }
   isPrepared = true;
   const { seed, profile } = options;
   const name = `seed ${seed}`;
