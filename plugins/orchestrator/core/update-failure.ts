@@ -31,7 +31,8 @@ function tooManyFailures(table: SlotTable, policy: UpdatePolicy): string | undef
   let last: { readonly id: string; readonly at: number } | undefined;
   for (const slot of table.slots) {
     if (!isInReach(table, slot)) continue;
-    const { attempt, outdated } = progressOf(table, slot);
+    const { attempt: known, remnant, outdated } = progressOf(table, slot);
+    const attempt = known ?? remnant;
     if (outdated || attempt?.ofThisUpdate) total += 1;
     if (attempt?.settledAt === undefined) continue;
     if (!hasFailed(table, attempt, policy.monitorMs)) continue;

@@ -16,6 +16,13 @@ export interface SlotProgress {
   /** Nothing in it is up to date, and nothing was since the spec changed. */
   readonly outdated: boolean;
   readonly attempt: Attempt | undefined;
+  /**
+   * The oldest task of a slot whose history is full and holds no attempt: what stood before it was
+   * forgotten, so it may be the attempt, or came after that. Its failure counts like the attempt's, or a
+   * slot that goes on failing would be cleared of blame; but nothing rests or waits after it, or one that
+   * fails for ever would hold up the others.
+   */
+  readonly remnant: Attempt | undefined;
 }
 
 export interface Attempt {
@@ -34,10 +41,17 @@ function lookAt(table: SlotTable, slot: Slot): SlotProgress {
   const first = slot.tasks[lastDirty + 1];
   if (first === undefined) {
     const outdated = table.live(slot).every((task) => table.isDirty(task));
-    return { slot, outdated, attempt: undefined };
+    return { slot, outdated, attempt: undefined, remnant: undefined };
   }
-  const replaced = lastDirty >= 0 || historyLimit(table) <= 1;
-  return { slot, outdated: false, attempt: replaced ? attemptOf(table, first) : undefined };
+  const limit = historyLimit(table);
+  const replaced = lastDirty >= 0 || limit <= 1;
+  const isFull = slot.tasks.length >= limit;
+  return {
+    slot,
+    outdated: false,
+    attempt: replaced ? attemptOf(table, first) : undefined,
+    remnant: !replaced && isFull ? attemptOf(table, first) : undefined,
+  };
 }
 
 const attemptOf = (table: SlotTable, task: Task): Attempt => ({

@@ -381,6 +381,33 @@ test('failure: up to the ratio is borne, more is not', () => {
   assert.equal(swarm.updateState('web'), 'PAUSED');
 });
 
+test('failure: a slot that fails until its history is full is not cleared of blame', () => {
+  const restart = { condition: Condition.ANY, delay: durationFromMs(0), maxAttempts: 2n };
+  const swarm = running(
+    { failureAction: Action.PAUSE, maxFailureRatio: 0.5 },
+    { count: 3, task: { restart } },
+  );
+  begin(swarm);
+  const failIn = (slot: number): void => {
+    const newest = () => swarm.tasks('web').findLast((task) => Number(task.slot) === slot)!;
+    for (let i = 0; i < 10 && newest().status?.state !== TaskState.RUNNING; i += 1) {
+      swarm.now += 10;
+      step(swarm);
+    }
+    swarm.fail(newest());
+    swarm.run();
+    // As the reaper does: as many are kept as there are attempts.
+    const kept = swarm.tasks('web').filter((task) => Number(task.slot) === slot);
+    for (const task of kept.slice(0, -3)) swarm.remove('task', task.id);
+    swarm.run();
+  };
+  for (let attempt = 0; attempt < 3; attempt += 1) failIn(1);
+  assert.ok(made(swarm).filter(({ slot }) => slot === 1n).length === 3, 'nothing old is left');
+  assert.equal(swarm.updateState('web'), 'UPDATING', 'one of three is borne');
+  failIn(2);
+  assert.equal(swarm.updateState('web'), 'PAUSED', 'two are not');
+});
+
 /** Never two in a row, so that some of the new tasks run. */
 function failEveryOther(swarm: Swarm, image: string): void {
   let failLast = true;
