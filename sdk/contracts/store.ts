@@ -114,6 +114,8 @@ export interface View {
   tally(nodeId: string): NodeTally;
   /** The slots of a service, as of now: ask again after a write. A look-up, however many there are. */
   slots(serviceId: string): SlotTally;
+  /** Ids of the services that tasks are of, also of those that are gone. Costs their number, not that of the tasks. */
+  servicesWithTasks(): readonly string[];
 }
 
 /** Of the tasks that hold resources of a node: placed, and not past RUNNING, whatever is desired. */

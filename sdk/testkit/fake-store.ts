@@ -194,6 +194,10 @@ class TablesView implements View {
     };
   }
 
+  servicesWithTasks(): readonly string[] {
+    return [...new Set(this.find('task', { by: 'all' }).map(({ serviceId }) => serviceId))];
+  }
+
   slots(serviceId: string): SlotTally {
     const slots = new Map<bigint, Task[]>();
     for (const task of this.find('task', { by: 'service', id: serviceId }))

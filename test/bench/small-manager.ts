@@ -43,9 +43,20 @@ export interface SmallManager {
   connect(nodeId: string): RpcConnection;
 }
 
-export async function startManager(cleanup: Cleanup, agents: number): Promise<SmallManager> {
+/** What decides about the cluster, in scope `leader`. */
+const deciding = [turn, orchestrator, ipamDefault, allocator, scheduler, reaper, dispatcher];
+
+export interface ManagerHost {
+  readonly host: Host;
+  readonly network: LoopbackNetwork;
+  readonly turnsMs: readonly number[];
+  /** Undefined before the scope `manager` is open. */
+  readonly store: () => Store | undefined;
+}
+
+/** The host alone, on this disk; `decides`: with all that works while it leads. Not started. */
+export function managerHost(disk: MemoryDisk, decides = true): ManagerHost {
   const network = new LoopbackNetwork(realEnv.clock);
-  const disk = new MemoryDisk();
   const turnsMs: number[] = [];
   let opened: Store | undefined;
   const around = definePlugin({
@@ -61,6 +72,7 @@ export async function startManager(cleanup: Cleanup, agents: number): Promise<Sm
       ctx.provide(NodeIdentity, identityOf('manager'));
       ctx.provide(ScopeGates, { scope: 'manager', open$: new BehaviorSubject(true) });
     },
+    stop: () => disk.stop(),
   });
   const window = definePlugin({
     id: 'window',
@@ -71,28 +83,22 @@ export async function startManager(cleanup: Cleanup, agents: number): Promise<Sm
       opened = ctx.get(Store);
     },
   });
+  const plugins = [around, raft, store, window, ...(decides ? deciding : [])];
   const host = new Host({
-    plugins: [
-      around,
-      raft,
-      store,
-      window,
-      turn,
-      orchestrator,
-      ipamDefault,
-      allocator,
-      scheduler,
-      reaper,
-      dispatcher,
-    ] as unknown as readonly PluginManifest[],
+    plugins: plugins as unknown as readonly PluginManifest[],
     config: { raft: { timing: 'fast', advertiseAddress: 'manager:4242' } },
     env: realEnv,
     log: turnWatcher(turnsMs),
   });
+  return { host, network, turnsMs, store: () => opened };
+}
+
+export async function startManager(cleanup: Cleanup, agents: number): Promise<SmallManager> {
+  const { host, network, turnsMs, store } = managerHost(new MemoryDisk());
   cleanup.add('manager', () => host.stop());
   await host.start();
   await host.settled();
-  const cluster = await until('the store is open', () => Promise.resolve(opened), 20_000);
+  const cluster = await until('the store is open', store, 20_000);
   const ids = Array.from({ length: agents }, (_, i) => `node${String(i).padStart(21, '0')}`);
   await until(
     'it leads',

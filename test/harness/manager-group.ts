@@ -46,10 +46,20 @@ export class ManagerGroup {
 
   /** Starts one more; it founds the cluster or joins it. `folder`: for its state; default one of its own. */
   async add(folder?: string): Promise<ManagerProcess> {
+    const votes = this.votesGiven();
+    const isFirst = this.managers.length === 0;
     const manager = await this.startNode('manager', folder);
     this.managers.push(manager);
     await this.complete();
+    // Until then one more that is killed may be one too many.
+    await until('it votes', () => isFirst || this.votesGiven() > votes);
     return manager;
+  }
+
+  /** How many of those that joined have a vote by now. */
+  private votesGiven(): number {
+    const said = this.managers.flatMap(({ daemon }) => daemon.said());
+    return said.filter((line) => line.startsWith('a manager has caught up and votes')).length;
   }
 
   /** Some of them, as those know the rest: for a group that the network has cut in two. */

@@ -79,27 +79,35 @@ export class NodeRecords {
     );
   }
 
-  /** A new leader has not heard of anyone yet, except of those that `isHere`. One write for all. */
+  /**
+   * A new leader has not heard of anyone yet, except of those that `isHere`. Written bit by bit: who arrives
+   * meanwhile is left alone.
+   */
   async unknown(isHere: (nodeId: string) => boolean): Promise<readonly string[]> {
     const ids = this.store
       .head()
       .find('node', { by: 'all' })
-      .filter((node) => node.status?.state !== NodeStatus_State.DOWN && !isHere(node.id))
+      .filter((node) => node.status?.state !== NodeStatus_State.DOWN)
       .map((node) => node.id);
-    await this.store.update(
-      this.writer,
-      (draft) => {
-        for (const id of ids)
-          mark(
-            draft,
-            id,
-            NodeStatus_State.UNKNOWN,
-            'Node moved to "unknown" state due to leadership change in cluster',
-          );
-      },
-      oneByOne,
-    );
-    return ids;
+    const marked: string[] = [];
+    for (let from = 0; from < ids.length; from += markedAtOnce) {
+      const some = ids.slice(from, from + markedAtOnce).filter((id) => !isHere(id));
+      await this.store.update(
+        this.writer,
+        (draft) => {
+          for (const id of some)
+            mark(
+              draft,
+              id,
+              NodeStatus_State.UNKNOWN,
+              'Node moved to "unknown" state due to leadership change in cluster',
+            );
+        },
+        oneByOne,
+      );
+      marked.push(...some);
+    }
+    return marked;
   }
 
   /** Gives up the tasks of nodes that have been DOWN for too long. Returns when to look again. */
@@ -137,6 +145,9 @@ export class NodeRecords {
     return later.length === 0 ? undefined : Math.min(...later);
   }
 }
+
+/** A few milliseconds. */
+const markedAtOnce = 100;
 
 interface Arrival {
   readonly nodeId: string;

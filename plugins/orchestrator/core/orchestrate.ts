@@ -13,6 +13,13 @@ import { World } from './world.js';
 const READS_FOR_A_CHANGE = 50;
 /** What it costs to find that a service needs nothing, in slots read. */
 const READS_FOR_A_SERVICE = 8;
+/** And tasks on changed nodes, of which only the service is looked at. */
+const NODE_READS_FOR_A_CHANGE = 12;
+
+interface Run extends TurnResult {
+  readonly unfinished: readonly ObjectRef[];
+  readonly failures: readonly ObjectFailure[];
+}
 
 /**
  * About `limit` changes, the same share for each service; what is left of one is for the next run, so
@@ -22,7 +29,12 @@ const READS_FOR_A_SERVICE = 8;
  */
 export function orchestrate(input: TurnInput, limit: number): TurnResult {
   const world = new World(input);
-  const ids = rotated(affectedServices(world, input.dirty), input.draft.index);
+  const { ids, left } = affectedServices(world, input.dirty, limit * NODE_READS_FOR_A_CHANGE);
+  const result = cautiously(world, rotated(ids, input.draft.index), limit);
+  return left.length === 0 ? result : { ...result, unfinished: [...left, ...result.unfinished] };
+}
+
+function cautiously(world: World, ids: readonly string[], limit: number): Run {
   const start = world.draft.mark();
   const together = inTurn(world, ids, limit, false);
   if (together.failures.length === 0) return together;
@@ -33,7 +45,7 @@ export function orchestrate(input: TurnInput, limit: number): TurnResult {
 }
 
 /** `apart`: a service that throws is undone by itself, and the others go on; else it ends the run. */
-function inTurn(world: World, ids: readonly string[], limit: number, apart: boolean) {
+function inTurn(world: World, ids: readonly string[], limit: number, apart: boolean): Run {
   const share = Math.ceil(limit / ids.length);
   const unfinished: ObjectRef[] = [];
   const failures: ObjectFailure[] = [];

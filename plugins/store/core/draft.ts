@@ -17,7 +17,7 @@ import { checkOwnership, touchedFields } from '@swarmkit/sdk/model/field-ownersh
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Meta } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { find } from './find.js';
+import { find, keysOf } from './find.js';
 import { changeOf, foldForEntry, netChanges, type Operation } from './journal.js';
 import { whyNotPut, whyNotRemove } from './rules.js';
 import { ServiceSlots } from './slot-tally.js';
@@ -99,6 +99,10 @@ export class StateDraft implements Draft {
 
   slots(serviceId: string): SlotTally {
     return this.open().editor.present.task.slots.get(serviceId) ?? ServiceSlots.none;
+  }
+
+  servicesWithTasks(): readonly string[] {
+    return keysOf(this.open().editor.present, 'task', 'service');
   }
 
   create<K extends ObjectKind>(kind: K, object: Objects[K]): Objects[K] {

@@ -37,6 +37,15 @@ export function membersOf(
   return state[kind].indexes[positionOf(kind, by)]?.get(key);
 }
 
+/** Everything that an index leads from. */
+export function keysOf(state: State, kind: ObjectKind, by: By['by']): readonly string[] {
+  const keys: string[] = [];
+  state[kind].indexes[positionOf(kind, by)]?.forEach((_members, key) => {
+    keys.push(key);
+  });
+  return keys;
+}
+
 function filter<T extends Objects[ObjectKind]>(
   table: Table<T>,
   wanted: (object: T, id: string) => boolean,

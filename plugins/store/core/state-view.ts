@@ -8,7 +8,7 @@ import type {
   View,
 } from '@swarmkit/sdk/contracts/store';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
-import { find } from './find.js';
+import { find, keysOf } from './find.js';
 import { ServiceSlots } from './slot-tally.js';
 import type { State } from './state.js';
 import { Tally } from './tally.js';
@@ -42,6 +42,10 @@ export class StateView implements View {
 
   slots(serviceId: string): SlotTally {
     return this.stateNow().task.slots.get(serviceId) ?? ServiceSlots.none;
+  }
+
+  servicesWithTasks(): readonly string[] {
+    return keysOf(this.stateNow(), 'task', 'service');
   }
 }
 

@@ -118,3 +118,20 @@ test('whether a snapshot can be restored is known before, and asking changes not
   assert.equal(other.store.view().count('task'), 0);
   assert.equal(other.commits.length, 0);
 });
+
+test('which services tasks are of is known without reading the tasks, of those that are gone too', async () => {
+  const rig = await rigWith(3);
+  void rig.store.update(anyone, (draft) => {
+    draft.remove('service', 's');
+    draft.create('task', aTaskOf(service, { id: 'other', serviceId: 'gone' }));
+    assert.deepEqual([...draft.servicesWithTasks()].sort(), ['gone', 's']);
+  });
+  await rig.settle();
+  assert.deepEqual([...rig.store.view().servicesWithTasks()].sort(), ['gone', 's']);
+  assert.deepEqual([...rig.replica.view().servicesWithTasks()].sort(), ['gone', 's']);
+  void rig.store.update(anyone, (draft) => {
+    for (const id of ['t0', 't1', 't2']) draft.remove('task', id);
+  });
+  await rig.settle();
+  assert.deepEqual(rig.store.view().servicesWithTasks(), ['gone']);
+});
