@@ -14,7 +14,8 @@ import { until } from '../harness/until.js';
 const TASKS = 100_000;
 const SERVICES = 100;
 const NODES = 1_000;
-const MOST_MS = 100;
+/** 40 on a quiet machine; processor time too grows on a busy one. When every task was read it was 180 and more. */
+const MOST_MS = 150;
 
 /** A settled cluster: every task runs. */
 async function filledDisk(): Promise<MemoryDisk> {
@@ -71,7 +72,7 @@ describe('a leader of 100,000 tasks', () => {
     disk = await filledDisk();
   });
 
-  it('opens its scope in less than 0.1 s of processor time', async (t) => {
+  it('opens its scope without reading every task', async (t) => {
     const costs: number[] = [];
     for (let round = 0; round < 3; round++) {
       const { host, store } = managerHost(disk);
