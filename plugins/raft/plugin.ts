@@ -25,8 +25,8 @@ export const raft = definePlugin<RaftConfig>({
   config: {
     type: 'object',
     properties: {
-      snapshotInterval: { type: 'integer', minimum: 0, default: 10_000 },
-      keepEntries: { type: 'integer', minimum: 0, default: 500 },
+      snapshotInterval: { type: 'integer', minimum: 0 },
+      keepEntries: { type: 'integer', minimum: 0 },
       timing: { enum: timings, default: 'auto' },
       advertiseAddress: { type: 'string' },
       forceNewCluster: { type: 'boolean', default: false },

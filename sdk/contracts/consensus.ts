@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { RaftConfig } from '../wire/gen/swarmkit/types.js';
 import { token } from '../plugin/token.js';
 
 /**
@@ -73,6 +74,11 @@ export interface StateMachine {
   restore(storeSnapshot: Uint8Array, index: bigint): void | Promise<void>;
   /** Whether `restore` could read it; changes nothing. Asked before a peer's snapshot is taken for ours. */
   canRestore?(storeSnapshot: Uint8Array): Promise<boolean>;
+  /**
+   * What the state says about the log that it comes from: `spec.raft` of the cluster, as of the last `apply`
+   * or `restore`. Undefined while it says nothing. Asked after every `apply`; the same object while unchanged.
+   */
+  raftConfig?(): RaftConfig | undefined;
 }
 
 export const Consensus = token<Consensus>('swarmkit.consensus.v1');

@@ -15,8 +15,6 @@ import type { Answer } from '../session.js';
 import { usage } from '../spec/units.js';
 import { type FolderFlags, withFolder } from './offline-folder.js';
 
-export type OfflineFlags = FolderFlags;
-
 export interface RangeFlags extends FolderFlags {
   readonly from?: string;
   readonly to?: string;
@@ -26,6 +24,7 @@ export async function dumpLog(answer: Answer, io: Io, flags: RangeFlags): Promis
   const [from, to] = [indexOf('--from', flags.from), indexOf('--to', flags.to)];
   await withFolder(io, flags, async ({ log }) => {
     const { commit } = log.facts;
+    const older = await log.olderSnapshots();
     const shown = log.entries.filter(
       ({ Index }) => (from === undefined || Index >= from) && (to === undefined || Index <= to),
     );
@@ -38,6 +37,7 @@ export async function dumpLog(answer: Answer, io: Io, flags: RangeFlags): Promis
         raftId: raftId.toString(16),
         members: members.map((one) => ({ ...one, raftId: one.raftId.toString(16) })),
         removed: removed.map((id) => id.toString(16)),
+        olderSnapshots: older.map(Number),
         entries: lines,
       });
       return;
@@ -53,6 +53,7 @@ export async function dumpLog(answer: Answer, io: Io, flags: RangeFlags): Promis
             ? `at entry ${facts.snapshot.index} of term ${facts.snapshot.term}, ${sizeText(BigInt(facts.snapshot.bytes))}`
             : 'none',
         ],
+        ['Older snapshots', older.length === 0 ? '' : `at entries ${older.join(', ')}`],
         ['Entries', facts.last < facts.first ? 'none' : `${facts.first} to ${facts.last}`],
         ['Removed members', facts.removed.map((id) => id.toString(16)).join(', ')],
       ]),
@@ -119,15 +120,24 @@ const verbs: Readonly<Record<number, string>> = {
   [StoreActionKind.STORE_ACTION_REMOVE]: 'removes',
 };
 
-export async function dumpSnapshot(answer: Answer, io: Io, flags: FolderFlags): Promise<void> {
+export interface SnapshotFlags extends FolderFlags {
+  readonly index?: string;
+}
+
+export async function dumpSnapshot(answer: Answer, io: Io, flags: SnapshotFlags): Promise<void> {
+  const asked = indexOf('--index', flags.index);
   await withFolder(io, flags, async (folder) => {
-    const snapshot = StoreSnapshot.decode(storeOf(folder));
-    const of = (kind: ObjectKind): readonly Objects[ObjectKind][] => snapshot[listOf(kind)];
     const { facts } = folder.log;
+    const newest = facts.snapshot?.index;
+    const isOlder = asked !== undefined && asked !== newest;
+    const store = isOlder ? await olderStore(folder, asked) : storeOf(folder);
+    const index = isOlder ? asked : newest;
+    const snapshot = StoreSnapshot.decode(store);
+    const of = (kind: ObjectKind): readonly Objects[ObjectKind][] => snapshot[listOf(kind)];
     if (answer.json) {
       answer.sayJson({
-        index: Number(facts.snapshot?.index),
-        term: Number(facts.snapshot?.term),
+        index: Number(index),
+        ...(isOlder ? {} : { term: Number(facts.snapshot?.term) }),
         objects: Object.fromEntries(
           objectKinds.map((kind) => [
             listOf(kind),
@@ -138,7 +148,7 @@ export async function dumpSnapshot(answer: Answer, io: Io, flags: FolderFlags): 
       return;
     }
     answer.say(
-      `Snapshot at entry ${facts.snapshot?.index}; the log goes on to ${facts.last}. Contents: --format json`,
+      `Snapshot at entry ${index}; the log goes on to ${facts.last}. Contents: --format json`,
     );
     answer.say('');
     answer.say(
@@ -168,6 +178,19 @@ function storeOf({ log, dir }: StateFolder): Uint8Array {
       `the log in ${dir} has no snapshot yet: everything is in its entries, see swarmctl raft dump-log`,
     );
   return store;
+}
+
+async function olderStore({ log, dir }: StateFolder, index: bigint): Promise<Uint8Array> {
+  const store = await log.olderStore(index);
+  if (store !== undefined) return store;
+  const newest = log.facts.snapshot?.index;
+  const older = await log.olderSnapshots();
+  const there = newest === undefined ? older : [...older, newest];
+  throw new SwarmError(
+    'not-found',
+    'CTL_NO_SNAPSHOT',
+    `the log in ${dir} has no snapshot at entry ${index}; there are: ${there.join(', ') || 'none'}`,
+  );
 }
 
 function indexOf(flag: string, text: string | undefined): bigint | undefined {

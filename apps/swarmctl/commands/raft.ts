@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { OfflineFlags, RangeFlags } from '../actions/raft-dump.js';
+import type { RangeFlags, SnapshotFlags } from '../actions/raft-dump.js';
 import type { RecoverFlags } from '../actions/raft-recover.js';
 import type { Io } from '../io.js';
 import type { Present } from '../session.js';
@@ -28,11 +28,10 @@ export function addRaftCommands(raft: Command, _open: unknown, io: Io, present: 
       const { dumpLog } = await import('../actions/raft-dump.js');
       await dumpLog(present(), io, flags);
     });
-  offline(
-    'dump-snapshot',
-    'Show the objects in the newest snapshot, without secrets and keys',
-  ).action(async (flags: OfflineFlags) => {
-    const { dumpSnapshot } = await import('../actions/raft-dump.js');
-    await dumpSnapshot(present(), io, flags);
-  });
+  offline('dump-snapshot', 'Show the objects in a snapshot, without secrets and keys')
+    .option('--index <index>', 'the one at this entry (default: the newest)')
+    .action(async (flags: SnapshotFlags) => {
+      const { dumpSnapshot } = await import('../actions/raft-dump.js');
+      await dumpSnapshot(present(), io, flags);
+    });
 }

@@ -26,6 +26,7 @@ test('a folder without a log is said, and nothing is made in it', async () => {
 test('a wrong range, or no folder, is a wrong command line', async () => {
   for (const [argv, said] of [
     [['dump-log', '-d', folder, '--from', 'x'], /--from is "x"; write the index of an entry/],
+    [['dump-snapshot', '-d', folder, '--index', '-1'], /--index is "-1"; write the index/],
     [['recover'], /required option '-d, --state-dir <dir>' not specified/],
   ] as const) {
     const { code, err } = await runCtl(new FakeCluster(), ['raft', ...argv]);

@@ -1,6 +1,6 @@
 /**
- * The log of this member in the `raft` space of the node's storage: entries, hard state and the newest
- * snapshot. A batch is atomic and durable, so what is found here is whole or it is damage; damage is
+ * The log of this member in the `raft` space of the node's storage: entries, hard state, the newest
+ * snapshot, and as many before it as are to be kept, for people to look at. A batch is atomic and durable, so what is found here is whole or it is damage; damage is
  * refused by name and never repaired by guessing.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -24,7 +24,10 @@ import {
   entryKey,
   HARD_STATE_KEY,
   indexOfEntryKey,
+  indexOfOlderKey,
   MEMBER_KEY,
+  OLDER_RANGE,
+  olderKey,
   SNAPSHOT_KEY,
   snapshotOfChunkKey,
 } from './log-record.js';
@@ -34,6 +37,8 @@ import { corrupt } from './raft-error.js';
 const CHUNK_BYTES = 1024 * 1024;
 const DELETES_A_BATCH = 1_000;
 const RESEALED_AT_ONCE = 200;
+
+const DESCRIPTION = 'the description of the snapshot';
 
 export interface StoredSnapshot {
   readonly metadata: SnapshotMetadata;
@@ -141,8 +146,12 @@ export class LogDisk {
     return rest;
   }
 
-  /** Keeps the snapshot instead of the one before. Entries stay. */
-  async saveSnapshot(metadata: SnapshotMetadata, parts: readonly Uint8Array[]): Promise<void> {
+  /** Keeps the snapshot, and so many of those before it. Entries stay. */
+  async saveSnapshot(
+    metadata: SnapshotMetadata,
+    parts: readonly Uint8Array[],
+    keepOlder = 0,
+  ): Promise<void> {
     const { index } = metadata;
     const descriptor = await this.writeChunks(metadata, parts, (chunk) =>
       this.inTurn(() => this.space.batch([chunk()])),
@@ -150,11 +159,25 @@ export class LogDisk {
     await this.inTurn(async () => {
       // One from the leader may have come meanwhile.
       if (index > this.newest) {
+        const before = keepOlder > 0 ? await this.read(SNAPSHOT_KEY, DESCRIPTION) : undefined;
+        const older = before && this.put(olderKey(this.newest), before);
         this.newest = index;
-        await this.space.batch([descriptor()]);
+        await this.space.batch(older === undefined ? [descriptor()] : [older, descriptor()]);
       }
-      await this.deleteChunks(this.newest);
+      await this.deleteChunks(this.newest, keepOlder);
     });
+  }
+
+  /** Indexes of the snapshots before the newest one that are still here, oldest first. */
+  async olderSnapshots(): Promise<readonly bigint[]> {
+    const found: bigint[] = [];
+    for await (const [key] of this.space.scan(OLDER_RANGE)) found.push(indexOfOlderKey(key));
+    return found;
+  }
+
+  /** One of `olderSnapshots`. */
+  readOlder(index: bigint): Promise<StoredSnapshot | undefined> {
+    return this.loadSnapshot(olderKey(index));
   }
 
   /** Deletes entries up to `upTo`, oldest first, so that what is left has no gap at any moment. */
@@ -220,7 +243,8 @@ export class LogDisk {
     await this.space.batch([...deletes, descriptor(), ...fresh]);
     this.first = metadata.index + 1n;
     this.last = entries.at(-1)?.Index ?? metadata.index;
-    await this.deleteChunks(metadata.index);
+    // What lay before was of a log that is gone.
+    await this.deleteChunks(metadata.index, 0);
   }
 
   /** The operation that makes the written chunks the snapshot. */
@@ -241,16 +265,20 @@ export class LogDisk {
     return () => this.put(SNAPSHOT_KEY, Buffer.concat([head, description]));
   }
 
-  /** Of snapshots before, and of one that was never finished. */
-  private async deleteChunks(except: bigint): Promise<void> {
-    const deletes: Operation[] = [];
+  /** Of snapshots before that are not kept, and of one that was never finished. */
+  private async deleteChunks(newest: bigint, keepOlder: number): Promise<void> {
+    const older = await this.olderSnapshots();
+    const kept = new Set([newest, ...(keepOlder > 0 ? older.slice(-keepOlder) : [])]);
+    const deletes: Operation[] = older
+      .filter((index) => !kept.has(index))
+      .map((index) => ({ del: olderKey(index) }));
     for await (const [key] of this.space.scan(CHUNK_RANGE))
-      if (snapshotOfChunkKey(key) !== except) deletes.push({ del: key });
+      if (!kept.has(snapshotOfChunkKey(key))) deletes.push({ del: key });
     await this.space.batch(deletes);
   }
 
-  private async loadSnapshot(): Promise<StoredSnapshot | undefined> {
-    const described = await this.read(SNAPSHOT_KEY, 'the description of the snapshot');
+  private async loadSnapshot(at: Buffer = SNAPSHOT_KEY): Promise<StoredSnapshot | undefined> {
+    const described = await this.read(at, DESCRIPTION);
     if (described === undefined) return undefined;
     const { metadata } = Snapshot.decode(described.subarray(4));
     const chunks: Buffer[] = [];

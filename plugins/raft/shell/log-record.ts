@@ -3,12 +3,21 @@
  */
 const ENTRY_PREFIX = 'entry/';
 const CHUNK_PREFIX = 'chunk/';
+const OLDER_PREFIX = 'older/';
 
 /** Who this log belongs to: a serialized `RaftMember`. */
 export const MEMBER_KEY = Buffer.from('member');
 export const HARD_STATE_KEY = Buffer.from('hard-state');
 /** The newest whole snapshot: its metadata and how many chunks its data has. */
 export const SNAPSHOT_KEY = Buffer.from('snapshot');
+
+/** The same of snapshots before it, as far as they are kept. */
+export const olderKey = (index: bigint): Buffer => numbered(OLDER_PREFIX, index);
+
+export const indexOfOlderKey = (key: Uint8Array): bigint =>
+  Buffer.from(key).readBigUInt64BE(OLDER_PREFIX.length);
+
+export const OLDER_RANGE = { gte: Buffer.from(OLDER_PREFIX), lt: Buffer.from('older0') };
 
 export const entryKey = (index: bigint): Buffer => numbered(ENTRY_PREFIX, index);
 

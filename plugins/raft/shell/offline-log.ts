@@ -111,6 +111,17 @@ export class OfflineLog {
     return snapshot && splitSnapshot(snapshot.data)?.store;
   }
 
+  /** Indexes of the snapshots before the newest one that were kept, oldest first. */
+  olderSnapshots(): Promise<readonly bigint[]> {
+    return this.disk.olderSnapshots();
+  }
+
+  /** Serialized `StoreSnapshot` of one of `olderSnapshots`. */
+  async olderStore(index: bigint): Promise<Uint8Array | undefined> {
+    const snapshot = await this.disk.readOlder(index);
+    return snapshot && splitSnapshot(snapshot.data)?.store;
+  }
+
   /** What `recover` is going to do; undefined where this manager is alone already. */
   recovery(): NewCluster | undefined {
     return forceNewCluster(survivorOf(this.found, this.disk.location));

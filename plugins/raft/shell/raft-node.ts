@@ -21,6 +21,7 @@ import { ConfState, type Entry, type Message } from '@swarmkit/sdk/wire/gen/raft
 import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import type { Observable } from 'rxjs';
 import { ORIGIN } from '../core/log.js';
+import type { OwnPolicy } from '../core/log-policy.js';
 import { Raft } from '../core/raft.js';
 import { Roster } from '../core/roster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
@@ -30,6 +31,7 @@ import { KeyRotation } from './key-rotation.js';
 import { LogCipher } from './log-cipher.js';
 import { type LoadedLog, LogDisk, type StoredSnapshot } from './log-disk.js';
 import { LogKeys } from './log-keys.js';
+import { LogRules } from './log-rules.js';
 import { openLog } from './open-log.js';
 import { PatientWriter } from './patient-writer.js';
 import { Proposals } from './proposals.js';
@@ -51,8 +53,7 @@ import { type Timing, tickSpan } from './timing.js';
 const MAX_ENTRY_BYTES = 1_572_864;
 /** Above it the disk does not keep up, and waiting longer helps nobody. */
 const MAX_UNCOMMITTED_BYTES = 64 * 1024 * 1024;
-const ELECTION_TICKS = 10;
-const HEARTBEAT_TICKS = 1;
+const TICKS = { electionTicks: 10, heartbeatTicks: 1 };
 const MAX_APPEND_BYTES = 65_535;
 const MAX_INFLIGHT = 256;
 const MAX_INFLIGHT_BYTES = 16 * 1024 * 1024;
@@ -60,9 +61,7 @@ const FAREWELL_MS = 200;
 
 export const NO_LEADERSHIP: Leadership = { term: 0n, leading: false, leaderId: 0n };
 
-export interface RaftConfig {
-  readonly snapshotInterval: number;
-  readonly keepEntries: number;
+export interface RaftConfig extends OwnPolicy {
   readonly timing: Timing;
   /** host:port at which other managers reach this one. */
   readonly advertiseAddress?: string;
@@ -316,8 +315,7 @@ export class RaftNode implements Consensus {
     const raft = new Raft(
       {
         id: stored.member.raftId,
-        electionTicks: ELECTION_TICKS,
-        heartbeatTicks: HEARTBEAT_TICKS,
+        ...TICKS,
         maxAppendBytes: MAX_APPEND_BYTES,
         maxInflight: MAX_INFLIGHT,
         maxInflightBytes: MAX_INFLIGHT_BYTES,
@@ -340,7 +338,7 @@ export class RaftNode implements Consensus {
       failed,
     });
     const snapshotter = new Snapshotter(
-      { interval: config.snapshotInterval, keepEntries: config.keepEntries },
+      new LogRules(machine, config, TICKS, log),
       machine,
       disk,
       log,

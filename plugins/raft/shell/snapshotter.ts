@@ -10,16 +10,10 @@ import type { ClusterSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
 import { ORIGIN, type Position } from '../core/log.js';
 import { joinSnapshot } from '../core/snapshot-data.js';
 import type { LogDisk } from './log-disk.js';
+import type { LogRules } from './log-rules.js';
 
 /** The log is held in memory; large entries shorten the interval. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
-
-export interface SnapshotPolicy {
-  /** Applied entries between two snapshots; 0: never. */
-  readonly interval: number;
-  /** Entries that stay in the log behind a snapshot. */
-  readonly keepEntries: number;
-}
 
 export class Snapshotter {
   private newest: Position = ORIGIN;
@@ -28,7 +22,7 @@ export class Snapshotter {
   private running: Promise<void> | undefined;
 
   constructor(
-    private readonly policy: SnapshotPolicy,
+    private readonly rules: Pick<LogRules, 'present'>,
     private readonly machine: StateMachine,
     private readonly disk: LogDisk,
     private readonly log: Logger,
@@ -48,7 +42,7 @@ export class Snapshotter {
   applied(entry: Entry, confState: () => ConfState, membership: () => ClusterSnapshot): void {
     this.entriesSince++;
     this.bytesSince += entry.Data.length;
-    const { interval } = this.policy;
+    const { interval } = this.rules.present;
     if (interval === 0 || this.running !== undefined) return;
     if (this.entriesSince < interval && this.bytesSince < MAX_LOG_BYTES) return;
     this.entriesSince = 0;
@@ -75,9 +69,10 @@ export class Snapshotter {
   ): Promise<void> {
     const parts = joinSnapshot({ membership, store: await store });
     if (position.index <= this.newest.index) return;
-    await this.disk.saveSnapshot({ ...position, confState }, parts);
+    const { keepEntries, keepSnapshots } = this.rules.present;
+    await this.disk.saveSnapshot({ ...position, confState }, parts, keepSnapshots);
     this.newest = position;
-    const upTo = position.index - BigInt(this.policy.keepEntries);
+    const upTo = position.index - BigInt(keepEntries);
     this.compact(position, upTo);
     await this.disk.truncate(upTo);
     this.log.debug({ index: position.index.toString() }, 'snapshot taken');

@@ -79,6 +79,26 @@ describe('the log on the disk', () => {
     assert.deepEqual(await indexes(), [7, 8, 9]);
   });
 
+  it('keeps as many snapshots before the newest one as it is told to', async () => {
+    await disk.write({ hardState: hard(2, 9), snapshot: undefined, entries: entries(2, 9, 2) });
+    const confState = ConfState.create({ voters: [7n] });
+    const save = (index: number, keep: number): Promise<void> =>
+      disk.saveSnapshot(
+        { index: BigInt(index), term: 2n, confState },
+        [Buffer.from(`at ${index}`)],
+        keep,
+      );
+    for (const index of [2, 4, 6, 8]) await save(index, 2);
+    assert.equal((await reopen())?.snapshot?.data.toString(), 'at 8');
+    assert.deepEqual(await disk.olderSnapshots(), [4n, 6n]);
+    assert.equal((await disk.readOlder(4n))?.data.toString(), 'at 4');
+    assert.equal(await disk.readOlder(2n), undefined);
+    await save(9, 0);
+    assert.deepEqual(await disk.olderSnapshots(), []);
+    const left = memory.contents('raft').map(([key]) => Buffer.from(key).toString('latin1'));
+    assert.equal(left.filter((key) => /^(older|chunk)/.test(key)).length, 1);
+  });
+
   it('is replaced by a snapshot from the leader, also when the disk was full at first', async () => {
     await disk.write({ hardState: hard(2, 1), snapshot: undefined, entries: entries(2, 9, 2) });
     const confState = ConfState.create({ voters: [7n] });

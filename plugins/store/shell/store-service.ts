@@ -18,6 +18,7 @@ import type { Clock } from '@swarmkit/sdk/plugin/env';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Channel, Logger } from '@swarmkit/sdk/plugin/plugin';
 import type { Observable } from 'rxjs';
+import type { RaftConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { type DraftResult, StateDraft } from '../core/draft.js';
 import { encodeEntry } from '../core/entry.js';
 import { type EntryPlan, planEntries } from '../core/entry-plan.js';
@@ -124,6 +125,12 @@ export class StoreService implements Store, StateMachine {
       }
       await nextTurn();
     }
+  }
+
+  /** Of the one cluster there is. */
+  raftConfig(): RaftConfig | undefined {
+    const [cluster] = this.timeline.committed.cluster.objects.values();
+    return cluster?.spec?.raft;
   }
 
   private draft<T>(

@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { Draft, Writer } from '@swarmkit/sdk/contracts/store';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { isInvariantError, SwarmError } from '@swarmkit/sdk/plugin/errors';
-import { aNode, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { aCluster, aNode, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { Extension, Resource } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { InternalRaftRequest, StoreActionKind } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -272,4 +272,31 @@ test('commits are told in order, after the state has changed, to readers that wr
   await rig.settle();
   await rig.settle();
   assert.deepEqual(seen, ['1 a', '2 b', '3 c']);
+});
+
+test('what the cluster says of its log is what is committed, and the same object until that changes', async () => {
+  const rig = new Rig();
+  assert.equal(rig.store.raftConfig(), undefined);
+  const write = async (change: (draft: Draft) => unknown): Promise<void> => {
+    const written = rig.store.update(anyone, change);
+    await rig.settle();
+    await written;
+  };
+  await write((draft) => draft.create('cluster', aCluster({ id: 'c' })));
+  for (const member of [rig.store, rig.replica])
+    assert.equal(member.raftConfig()?.snapshotInterval, 10_000n);
+  const before = rig.store.raftConfig();
+  await write((draft) => draft.create('node', aNode({ id: 'n' })));
+  assert.equal(rig.store.raftConfig(), before);
+  await write((draft) => {
+    const cluster = draft.get('cluster', 'c');
+    const spec = cluster?.spec;
+    if (cluster !== undefined && spec?.raft !== undefined)
+      draft.update('cluster', {
+        ...cluster,
+        spec: { ...spec, raft: { ...spec.raft, snapshotInterval: 7n } },
+      });
+  });
+  for (const member of [rig.store, rig.replica])
+    assert.equal(member.raftConfig()?.snapshotInterval, 7n);
 });

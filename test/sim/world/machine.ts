@@ -269,6 +269,7 @@ export class Machine {
     return {
       apply: (entry) => of().apply(entry),
       snapshot: () => of().snapshot(),
+      raftConfig: () => of().raftConfig?.(),
       restore: (bytes, index) => of().restore(bytes, index),
     };
   }

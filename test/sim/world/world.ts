@@ -255,6 +255,7 @@ export class World implements Watcher {
         if (entry.index % this.options.compareEvery === 0n) compare(entry.index);
       },
       snapshot: () => inner.snapshot(),
+      raftConfig: () => inner.raftConfig?.(),
       restore: async (bytes, index) => {
         this.ledger.restored(name, index);
         this.restoring.add(name);
