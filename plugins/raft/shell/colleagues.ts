@@ -95,7 +95,7 @@ export class Colleagues {
       raftId: () => node.raftId,
       features: () => this.ownFeatures,
       isRemoved: (raftId) => roster.isRemoved(raftId),
-      member: (raftId) => roster.member(raftId),
+      member: (raftId) => this.memberOrMet(raftId),
       isServing: async (raftId) => (await this.transport.peer(raftId)?.isServing()) ?? false,
       step: (message) => node.step(message),
       refused: () => node.steering.refused(),
@@ -131,6 +131,14 @@ export class Colleagues {
       members: () => node.roster.members,
     });
     return [...this.receiver.services(), membership];
+  }
+
+  /**
+   * A newcomer without a log counts as a voter already where an engine leads. It knows the others by what it
+   * was answered when it joined: were it deaf to them, a leader that dies now could leave no majority.
+   */
+  private memberOrMet(raftId: bigint): RaftMember | undefined {
+    return this.node.roster.member(raftId) ?? this.met.find((one) => one.raftId === raftId);
   }
 
   /** What is to be known where there is no log yet. */

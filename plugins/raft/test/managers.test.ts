@@ -266,6 +266,29 @@ describe('several managers', () => {
     }
   });
 
+  it('count on a newcomer that has no log yet, where a foreign leader made it a voter and died', async () => {
+    const group = new Managers();
+    const foreign = group.add();
+    foreign.isForeign = true;
+    await foreign.start();
+    await group.until(() => foreign.leads);
+    const second = group.add();
+    await group.join(second);
+    await group.propose('before');
+    const newcomer = group.add();
+    newcomer.server.weather = (path) => (path.includes('StreamRaftMessage') ? 'lost' : 'arrives');
+    await group.join(newcomer);
+    const { raftId } = newcomer.running.node;
+    await group.until(() => second.running.node.isVoter(raftId));
+    assert.deepEqual(newcomer.running.node.members(), []);
+    await foreign.kill();
+    newcomer.server.weather = undefined;
+    await group.until(() => second.leads);
+    await group.propose('after');
+    await group.agree(['before', 'after']);
+    await group.stop();
+  });
+
   it('do without a leader what they can, and no more', async () => {
     const group = await Managers.of(3);
     const { leader } = group;
