@@ -47,7 +47,7 @@ import {
 } from './raft-error.js';
 import { Snapshotter } from './snapshotter.js';
 import { Steering } from './steering.js';
-import { type Timing, tickSpan } from './timing.js';
+import { Pace, type Timing } from './timing.js';
 
 /** The wire's limit for one entry. */
 const MAX_ENTRY_BYTES = 1_572_864;
@@ -116,6 +116,7 @@ export class RaftNode implements Consensus {
   private readonly writer: PatientWriter;
   private readonly crypto: { readonly cipher: LogCipher; readonly keys: LogKeys };
   private readonly rotation: KeyRotation;
+  private readonly pace: Pace;
   /** The group has removed this member. */
   private isExpelled = false;
   private readonly ending = new AbortController();
@@ -143,6 +144,7 @@ export class RaftNode implements Consensus {
     );
     const cipher = new LogCipher(env.random);
     this.crypto = { cipher, keys: new LogKeys(options.dataKeys, cipher, env.random) };
+    this.pace = new Pace(options.config.timing, log);
     this.rotation = new KeyRotation(this.crypto.keys, env.clock, log, this.ending.signal);
     this.writer = new PatientWriter(env.clock, log, this.ending.signal, () => this.observe());
   }
@@ -368,9 +370,9 @@ export class RaftNode implements Consensus {
   }
 
   private tick(): void {
-    const { env, config } = this.options;
-    const spanMs = tickSpan(config.timing, this.allOurs);
-    this.cancelTick = env.clock.after(spanMs, () => {
+    const isKnown = this.roster.members.length > 0;
+    const spanMs = this.pace.spanMs(isKnown ? this.allOurs : undefined);
+    this.cancelTick = this.options.env.clock.after(spanMs, () => {
       this.running?.raft.tick();
       if (this.running !== undefined && this.now.leading)
         this.steering.promoteLearners(this.running.raft);
