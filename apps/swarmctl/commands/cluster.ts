@@ -38,6 +38,8 @@ export function addClusterCommands(cluster: Command, open: Open): void {
     .option('--rotate-unlock-key', 'make a new key for locked managers')
     .option('--autolock <bool>', 'true: managers need a key to start again')
     .option('--cert-expiry <span>', "how long nodes' certificates live, at least 1h")
+    .option('--snapshot-interval <entries>', 'how often managers shorten their log; 0: never')
+    .option('--max-snapshots <count>', 'older snapshots that managers keep')
     .option(
       '--external-ca <url>',
       'url=URL[,cacert=FILE]: who else signs (replaces the list)',

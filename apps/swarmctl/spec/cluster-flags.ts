@@ -3,8 +3,13 @@ import { durationToMs } from '@swarmkit/sdk/model/time';
 import { messageOf } from '@swarmkit/sdk/plugin/errors';
 import { KeyRotation } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { ClusterSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
-import { CAConfig, ExternalCA, ExternalCA_CAProtocol } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { duration, oneOf, pair, unreadable, usage } from './units.js';
+import {
+  CAConfig,
+  ExternalCA,
+  ExternalCA_CAProtocol,
+  RaftConfig,
+} from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { count, duration, oneOf, pair, unreadable, usage } from './units.js';
 
 /** What `cluster update` changes, from the words on its command line. */
 export interface ClusterFlags {
@@ -13,6 +18,8 @@ export interface ClusterFlags {
   readonly rotateRootCa?: boolean;
   readonly autolock?: string;
   readonly certExpiry?: string;
+  readonly snapshotInterval?: string;
+  readonly maxSnapshots?: string;
   readonly externalCa?: readonly string[];
   readonly caCert?: string;
   readonly caKey?: string;
@@ -55,12 +62,23 @@ export function applyClusterFlags(
   flags: ClusterFlags,
   files: ClusterFiles,
 ): ClusterSpec {
-  const { autolock, certExpiry, rotateRootCa } = flags;
+  const { autolock, certExpiry, rotateRootCa, snapshotInterval, maxSnapshots } = flags;
   const caConfig = spec.caConfig ?? CAConfig.create();
   return {
     ...spec,
     ...(autolock !== undefined && {
       encryptionConfig: { autoLockManagers: oneOf('--autolock', switchWords, autolock) },
+    }),
+    ...((snapshotInterval ?? maxSnapshots) !== undefined && {
+      raft: {
+        ...(spec.raft ?? RaftConfig.create()),
+        ...(snapshotInterval !== undefined && {
+          snapshotInterval: count('--snapshot-interval', snapshotInterval),
+        }),
+        ...(maxSnapshots !== undefined && {
+          keepOldSnapshots: count('--max-snapshots', maxSnapshots),
+        }),
+      },
     }),
     caConfig: {
       ...caConfig,

@@ -145,9 +145,21 @@ test('files and external CAs', async (t) => {
   assert.equal(asked().spec?.caConfig?.signingCaKey.toString(), 'the root');
 });
 
+test('how much of the log managers keep', async () => {
+  await says(
+    ['cluster', 'update', '--snapshot-interval', '20000', '--max-snapshots', '2'],
+    'cluster1\n',
+  );
+  const raft = asked().spec?.raft;
+  assert.equal(raft?.snapshotInterval, 20_000n);
+  assert.equal(raft?.keepOldSnapshots, 2n);
+  assert.equal(raft?.logEntriesForSlowFollowers, 500n);
+});
+
 test('what no update can be', async () => {
   await refuses(['cluster', 'update'], /needs something to change/);
   await refuses(['cluster', 'update', '--cert-expiry', '59m'], /live for at least 1h/);
+  await refuses(['cluster', 'update', '--max-snapshots', 'x'], /--max-snapshots/);
   await refuses(['cluster', 'update', '--autolock=maybe'], /must be one of true/);
   await refuses(['cluster', 'update', '--rotate-join-token', 'x'], /must be one of worker/);
   await refuses(['cluster', 'update', '--external-ca', 'http://a'], /must begin with https/);
