@@ -4,7 +4,6 @@
  */
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 
-
 export const timings = ['auto', 'swarmkit', 'fast'] as const;
 export type Timing = (typeof timings)[number];
 
