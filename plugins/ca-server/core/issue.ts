@@ -75,6 +75,7 @@ function join(
     id,
     role,
     spec: { annotations: {}, desiredRole: role, membership: nodeMembership, availability },
+    status: {},
     certificate: requested(IssuanceStatus_State.PENDING, id, role, csr),
     VXLANUDPPort: cluster.VXLANUDPPort,
   });

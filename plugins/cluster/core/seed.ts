@@ -61,6 +61,7 @@ function newCluster(id: string, root: RootMaterial): Cluster {
     id,
     spec: {
       annotations: { name: CLUSTER_NAME },
+      acceptancePolicy: {},
       orchestration: { taskHistoryRetentionLimit: 5n },
       raft: {
         snapshotInterval: 10_000n,
@@ -97,6 +98,7 @@ function ownNode(draft: Draft, { clusterId, nodeId }: SeedInput): Node {
       membership: NodeSpec_Membership.ACCEPTED,
       availability: NodeSpec_Availability.ACTIVE,
     },
+    status: {},
     certificate: {
       role: NodeRole.MANAGER,
       cn: nodeId,

@@ -1,6 +1,7 @@
 /** What a write is made of besides the request: the draft, the time, fresh ids, and everybody's admission hooks. */
 import type { AdmissionHook } from '@swarmkit/sdk/contracts/admission';
 import type { Draft, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
+import { withEmbedded } from '@swarmkit/sdk/model/embedded';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { nameTaken } from './refusals.js';
 
@@ -58,7 +59,7 @@ export function remove<K extends ObjectKind>(
   draft.remove(kind, object.id);
 }
 
-/** Each hook sees what the one before returned, in the order of ids. */
+/** Each hook sees what the one before returned, in the order of ids. What it holds then is as SwarmKit writes it. */
 function admitted<K extends ObjectKind>(
   hooks: readonly AdmissionHook[],
   view: Draft,
@@ -67,10 +68,11 @@ function admitted<K extends ObjectKind>(
   object: Objects[K],
   old: Objects[K] | undefined,
 ): Objects[K] {
-  return hooks.reduce(
+  const seenByAll = hooks.reduce(
     (seen, hook) => hook.admit({ kind, action, object: seen, old, view }),
     object,
   );
+  return withEmbedded(kind, seenByAll);
 }
 
 /** The object as the client saw it: with the version from the request, and a new content. */
