@@ -138,15 +138,36 @@ export interface SlotTally {
   readonly quiet: number;
   /** The others that have a task which is not to be removed; 0 stands for all tasks of a global service. */
   readonly restless: readonly bigint[];
-  /**
-   * Of the tasks of quiet slots one of each kind: one spec version and endpoint. Maybe as it was some
-   * time ago; only its specs count.
-   */
-  readonly kinds: readonly Task[];
+  /** The quiet slots by what they are to an update. */
+  readonly groups: readonly SlotGroup[];
+  /** How many tasks the fullest numbered slot has, whatever is wanted of them. */
+  readonly largest: number;
   /** Ids of nodes that tasks of quiet slots are on. */
   readonly nodes: readonly string[];
   /** The lowest number from this one on that is not that of a quiet slot. */
   freeFrom(slot: bigint): bigint;
+}
+
+/**
+ * Quiet slots of a service whose live tasks are of one spec version and endpoint, and so are the tasks before
+ * those. Their ages are told in seconds: whoever wants more reads the slots of that second.
+ */
+export interface SlotGroup {
+  readonly count: number;
+  /** Of one of the slots. Maybe as it was some time ago; only its specs count. */
+  readonly live: Task;
+  /** Of the same slot the youngest other task; undefined where there is none. Only its specs count. */
+  readonly before: Task | undefined;
+  /** That one is younger than the live task. */
+  readonly overtaken: boolean;
+  has(slot: bigint): boolean;
+  /** Lowest numbers first, without those left out: slots whose live task does not run yet. */
+  starting(limit: number, leftOut: (slot: bigint) => boolean): readonly bigint[];
+  /** The same of those whose live task runs. */
+  running(limit: number, leftOut: (slot: bigint) => boolean): readonly bigint[];
+  /** The seconds since the epoch in which one of those that run began to, in no order. */
+  readonly seconds: readonly number[];
+  inSecond(second: number): readonly bigint[];
 }
 
 export interface Pin extends View {

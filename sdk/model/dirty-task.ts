@@ -56,6 +56,12 @@ export const isCleanForGood = (service: Service, task: Task): boolean =>
   (wireEqual(service.spec?.endpoint, task.endpoint?.spec) &&
     compare(service.spec?.task, task.spec) === 'none');
 
+/** Out of date whatever its state and its node: then so is every task of the same spec version and endpoint. */
+export const isDirtyForGood = (service: Service, task: Task): boolean =>
+  !isSameVersion(service, task) &&
+  (!wireEqual(service.spec?.endpoint, task.endpoint?.spec) ||
+    compare(service.spec?.task, task.spec) === 'more');
+
 /** What two specs differ in, when it is one thing alone. */
 type Difference = 'none' | 'placement' | 'pullOptions' | 'more';
 

@@ -14,6 +14,7 @@ import type {
   ObjectKind,
   Objects,
   Pin,
+  SlotGroup,
   SlotTally,
   Store,
   View,
@@ -21,7 +22,15 @@ import type {
 } from '../contracts/store.js';
 import { checkOwnership } from '../model/field-ownership.js';
 import { hasUniqueName, nameKey, objectKinds, objectName } from '../model/object-name.js';
-import { holdsTasks, kindOfTask, quietTask } from '../model/quiet-slot.js';
+import {
+  groupOfSlot,
+  holdsTasks,
+  isStarting,
+  type QuietSlot,
+  quietSlot,
+  secondOf,
+  settledAt,
+} from '../model/quiet-slot.js';
 import { hasFailed, holdsResources, isWantedActive } from '../model/task.js';
 import { timestampFromMs } from '../model/time.js';
 import { wireEqual } from '../model/wire-equal.js';
@@ -202,18 +211,22 @@ class TablesView implements View {
     const slots = new Map<bigint, Task[]>();
     for (const task of this.find('task', { by: 'service', id: serviceId }))
       slots.set(task.slot, [...(slots.get(task.slot) ?? []), task]);
-    const quiet = new Map<bigint, Task>();
+    const quiet = new Map<bigint, QuietSlot>();
     const restless: bigint[] = [];
     for (const [slot, tasks] of slots) {
-      const task = quietTask(tasks);
-      if (task !== undefined) quiet.set(slot, task);
+      const is = quietSlot(tasks);
+      if (is !== undefined) quiet.set(slot, is);
       else if (slot === 0n || holdsTasks(tasks)) restless.push(slot);
     }
-    const live = [...quiet.values()];
+    const live = [...quiet.values()].map((slot) => slot.live);
+    const keys = new Set([...quiet.values()].map(groupOfSlot));
     return {
       quiet: quiet.size,
+      largest: Math.max(0, ...[...slots].map(([slot, { length }]) => (slot === 0n ? 0 : length))),
       restless: serviceId === '' ? [] : restless,
-      kinds: [...new Map(live.map((task) => [kindOfTask(task), task])).values()],
+      groups: [...keys].map((key) =>
+        groupOf(new Map([...quiet].filter(([, slot]) => groupOfSlot(slot) === key))),
+      ),
       nodes: [...new Set(live.map(({ nodeId }) => nodeId))].filter((id) => id !== ''),
       freeFrom(from) {
         let slot = from;
@@ -222,6 +235,25 @@ class TablesView implements View {
       },
     };
   }
+}
+
+function groupOf(slots: ReadonlyMap<bigint, QuietSlot>): SlotGroup {
+  const [first] = slots.values();
+  if (first === undefined) throw new Error('a group has slots');
+  const numbers = [...slots.keys()].sort((a, b) => Number(a - b));
+  const liveOf = (slot: bigint): Task => (slots.get(slot) as QuietSlot).live;
+  const running = numbers.filter((slot) => !isStarting(liveOf(slot)));
+  const secondIn = (slot: bigint): number => secondOf(settledAt(liveOf(slot)));
+  return {
+    ...first,
+    count: slots.size,
+    has: (slot) => slots.has(slot),
+    starting: (limit, leftOut) =>
+      numbers.filter((slot) => isStarting(liveOf(slot)) && !leftOut(slot)).slice(0, limit),
+    running: (limit, leftOut) => running.filter((slot) => !leftOut(slot)).slice(0, limit),
+    seconds: [...new Set(running.map(secondIn))],
+    inSecond: (second) => running.filter((slot) => secondIn(slot) === second),
+  };
 }
 
 /** Marks are whole states: rolling back is putting one back. */

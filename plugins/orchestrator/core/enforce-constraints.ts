@@ -16,7 +16,7 @@ import type { Node, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { NodeStock } from './node-stock.js';
-import { byAge } from './slot.js';
+import { byAge } from '@swarmkit/sdk/model/quiet-slot';
 import { isPausedUpdate, isUpdating } from './update-machine.js';
 
 /** One rejection costs about as much as reading so many tasks. */

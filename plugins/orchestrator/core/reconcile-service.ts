@@ -8,9 +8,9 @@ import { globalJob } from './mode-global-job.js';
 import { replicated } from './mode-replicated.js';
 import { replicatedJob } from './mode-replicated-job.js';
 import { letGo, restart } from './restart.js';
-import { SlotTable } from './slot-table.js';
+import { type Reach, SlotTable } from './slot-table.js';
 import { update } from './update.js';
-import { isUpdating } from './update-machine.js';
+import { isPausedUpdate, isUpdating } from './update-machine.js';
 import { stopForFailures } from './update-failure.js';
 import type { World } from './world.js';
 
@@ -33,27 +33,40 @@ function modeOf({ spec }: Service): Mode | undefined {
 
 /**
  * About `share` changes, and what belongs to the last one. False where something is left to do.
- * Most runs find a service calm and read what moves in it; the whole of it is read where that matters.
+ * Most runs find a service calm and read what moves in it; an update, what it is about. The whole of it is
+ * read where that matters.
  */
-export function reconcileService(world: World, service: Service, share: number): boolean {
-  if (!isCalm(world, service)) return reconcileWhole(world, service, share);
-  const table = new SlotTable(world, service, share, 'restless');
-  const finished = takeSteps(table);
-  if (!table.isShort) return finished;
-  return table.room > 0 && reconcileWhole(world, service, table.room);
-}
+export const reconcileService = (world: World, service: Service, share: number): boolean =>
+  reconcile(world, service, share, reaches(world, service));
 
-/** No update is under way or due, as far as its quiet slots can tell. */
-function isCalm(world: World, service: Service): boolean {
-  if (service.spec?.mode?.$case !== 'replicated' || isUpdating(service)) return false;
-  return world.draft.slots(service.id).kinds.every((task) => isCleanForGood(service, task));
-}
-
-function reconcileWhole(world: World, service: Service, share: number): boolean {
-  let table = new SlotTable(world, service, share, 'whole');
+function reconcile(
+  world: World,
+  service: Service,
+  share: number,
+  [reach, ...further]: Reaches,
+): boolean {
   // At most twice: a rollback, and a rollback that fails as well.
-  while (stopForFailures(table)) table = new SlotTable(world, table.service, share, 'whole');
-  return takeSteps(table);
+  let table = new SlotTable(world, service, share, reach);
+  while (stopForFailures(table)) table = new SlotTable(world, table.service, share, reach);
+  const finished = !table.isShort && takeSteps(table);
+  if (!table.isShort || !isReaches(further)) return finished;
+  return table.room > 0 && reconcile(world, table.service, table.room, further);
+}
+
+type Reaches = readonly [Reach, ...Reach[]];
+const isReaches = (reaches: readonly Reach[]): reaches is Reaches => reaches.length > 0;
+
+/** The one that costs least first; the next one where that falls short. The last never does. */
+function reaches(world: World, service: Service): Reaches {
+  if (service.spec?.mode?.$case !== 'replicated') return ['whole'];
+  return isCalm(world, service) ? ['restless', 'moving', 'whole'] : ['moving', 'whole'];
+}
+
+/** No update is under way or due, as far as its quiet slots can tell; or a person has to say how it goes on. */
+function isCalm(world: World, service: Service): boolean {
+  if (isPausedUpdate(service)) return true;
+  if (isUpdating(service)) return false;
+  return world.draft.slots(service.id).groups.every(({ live }) => isCleanForGood(service, live));
 }
 
 function takeSteps(table: SlotTable): boolean {

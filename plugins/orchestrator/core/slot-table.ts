@@ -9,15 +9,18 @@ import {
   parseConstraintsOrNone,
 } from '@swarmkit/sdk/model/constraint';
 import { type DirtyCheck, dirtyCheck } from '@swarmkit/sdk/model/dirty-task';
+import { byAge } from '@swarmkit/sdk/model/quiet-slot';
 import { isJob, newTask, slotOf } from '@swarmkit/sdk/model/task';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Node, RestartBackoff, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { mayRestart } from './restart-policy.js';
 import { isUsable } from './node-fitness.js';
-import { byAge, type Slot, type SlotName } from './slot.js';
+import { HiddenSlots } from './hidden-slots.js';
+import type { Slot, SlotName } from './slot.js';
 import { type Event, isRollback, next } from './update-machine.js';
-import type { SlotProgress } from './update-progress.js';
+import { spansOf } from './update-policy.js';
+import { isForgetful, type SlotProgress } from './update-progress.js';
 import type { World } from './world.js';
 
 interface OpenSlot extends Slot {
@@ -27,20 +30,26 @@ interface OpenSlot extends Slot {
 /** One change costs about as much as reading so many slots. */
 const SLOTS_FOR_A_CHANGE = 200;
 
-/** whole: every slot. restless: those that may need something, and quiet ones on nodes that went. */
-type Reach = 'whole' | 'restless';
+/**
+ * whole: every slot. restless: those that may need something, and quiet ones on nodes that went. moving: those
+ * that an update has to look at besides; all, where that cannot be told from specs alone.
+ */
+export type Reach = 'whole' | 'restless' | 'moving';
 
 export class SlotTable {
   /** RUNNING for services, COMPLETE for jobs: where a task is let go to, and up to where it is live. */
   readonly goal: TaskState;
-  /** Quiet slots that were not read: nothing is to be done with any of them for itself. */
+  /** How many quiet slots were not read: nothing is to be done with any of them for itself. */
   readonly hidden: number;
+  /** The same to an update; undefined where it may not count on it. */
+  readonly aside: HiddenSlots | undefined;
   private short = false;
   private readonly share: number;
   private current: Service;
   private changes = 0;
   private progress = new Map<readonly Task[], SlotProgress>();
   private readonly open = new Map<bigint | string, OpenSlot>();
+  private readonly seen = new Set<bigint | string>();
   private readonly check: DirtyCheck;
   private parsed: readonly Constraint[] | undefined;
 
@@ -53,11 +62,27 @@ export class SlotTable {
     this.current = service;
     this.goal = isJob(service) ? TaskState.COMPLETE : TaskState.RUNNING;
     this.check = dirtyCheck(service);
-    this.hidden = reach === 'whole' ? this.readAll() : this.readRestless();
+    this.aside =
+      reach === 'moving'
+        ? HiddenSlots.of(service, this.groups, isForgetful(this), this.isRead)
+        : undefined;
+    const isWhole = reach === 'whole' || (reach === 'moving' && this.aside === undefined);
+    this.hidden = isWhole ? this.readAll() : this.readRestless();
     world.slotsRead += this.open.size;
     // Whoever had to read so many may change a few more: else many slots would be read once too often.
     this.share = Math.max(share, Math.floor(this.open.size / SLOTS_FOR_A_CHANGE));
     for (const slot of this.open.values()) if (slot.tasks.length > 1) slot.tasks.sort(byAge);
+  }
+
+  /** Slots that an update takes up next, which were not read so far. */
+  readNext(limit: number): readonly Slot[] {
+    const numbers = this.aside?.nextOutdated(limit) ?? [];
+    this.world.slotsRead += numbers.length;
+    const before = this.open.size;
+    for (const slot of numbers) this.read(slot);
+    const read = [...this.open.values()].slice(before);
+    for (const { tasks } of read) tasks.sort(byAge);
+    return read;
   }
 
   /** What is left of its share. */
@@ -198,19 +223,30 @@ export class SlotTable {
     return 0;
   }
 
+  private get groups() {
+    return this.world.draft.slots(this.service.id).groups;
+  }
+
+  /** Also when it was given up since: it is hidden no more. */
+  private readonly isRead = (slot: bigint): boolean => this.seen.has(slot);
+
+  private read(slot: bigint): void {
+    this.take(this.world.draft.find('task', { by: 'slot', serviceId: this.service.id, slot }));
+  }
+
   private readRestless(): number {
     const { draft } = this.world;
     const serviceId = this.service.id;
     const { quiet, restless, nodes } = draft.slots(serviceId);
-    const read = (slot: bigint): void =>
-      this.take(draft.find('task', { by: 'slot', serviceId, slot }));
-    restless.forEach(read);
+    for (const slot of restless) this.read(slot);
     const before = this.open.size;
     for (const id of nodes) {
       if (isUsable(this.world.node(id))) continue;
       for (const task of draft.find('task', { by: 'node', id }))
-        if (task.serviceId === serviceId && !this.open.has(task.slot)) read(task.slot);
+        if (task.serviceId === serviceId && !this.open.has(task.slot)) this.read(task.slot);
     }
+    for (const slot of this.aside?.toRead(this.world.now, spansOf(this.service)) ?? [])
+      if (!this.open.has(slot)) this.read(slot);
     return quiet - (this.open.size - before);
   }
 
@@ -224,6 +260,7 @@ export class SlotTable {
     const key = keyOf(name);
     const slot = this.open.get(key) ?? { name, tasks: [] };
     this.open.set(key, slot);
+    this.seen.add(key);
     return slot;
   }
 }

@@ -1,6 +1,6 @@
 /** A slot of a service and the tasks it holds. */
 import { observedState, type Slot as SlotName, taskTime } from '@swarmkit/sdk/model/task';
-import { compareTimestamps, timestampToMs } from '@swarmkit/sdk/model/time';
+import { timestampToMs } from '@swarmkit/sdk/model/time';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 
@@ -18,15 +18,6 @@ export const createdAt = (task: Task, now: number): number =>
 
 /** When it took on its present status, ms; long ago where nobody said. */
 export const statusAt = (task: Task): number => timestampToMs(taskTime(task)) ?? 0;
-
-/**
- * Oldest first. Nothing here ever changes in a task, so the order of a slot does not change either; of
- * those made in the same instant, which hardly happens, a lower spec version is older.
- */
-export const byAge = (a: Task, b: Task): number =>
-  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) ||
-  Number((a.specVersion?.index ?? 0n) - (b.specVersion?.index ?? 0n)) ||
-  (a.id < b.id ? -1 : 1);
 
 export const isSameVersion = (a: Task, b: Task): boolean =>
   a.specVersion?.index === b.specVersion?.index;

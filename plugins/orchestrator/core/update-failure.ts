@@ -6,7 +6,7 @@ import { UpdateConfig_FailureAction } from '@swarmkit/sdk/wire/gen/swarmkit/type
 import { isUsable } from './node-fitness.js';
 import type { Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
-import { isUpdating } from './update-machine.js';
+import { isRollback, isUpdating } from './update-machine.js';
 import { type UpdatePolicy, updatePolicy } from './update-policy.js';
 import { hasFailed, progressOf } from './update-progress.js';
 
@@ -40,10 +40,12 @@ function tooManyFailures(table: SlotTable, policy: UpdatePolicy): string | undef
     if (last === undefined || attempt.settledAt > last.at)
       last = { id: attempt.task.id, at: attempt.settledAt };
   }
+  if (failures === 0) return undefined;
+  // What a rollback found as it is, and what it made, are of the same version.
+  if (isRollback(table.service) && table.lacksSlots()) return undefined;
+  total += table.aside?.total ?? 0;
   // The ratio is a 32-bit float on the wire, and 1/10 must equal 0.1.
-  return failures > 0 && Math.fround(failures / total) > policy.maxFailureRatio
-    ? last?.id
-    : undefined;
+  return Math.fround(failures / total) > policy.maxFailureRatio ? last?.id : undefined;
 }
 
 /** The update will never come to what a global service left on nodes that are gone. */

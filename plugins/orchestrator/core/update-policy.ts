@@ -42,3 +42,13 @@ export function updatePolicy(service: Service): UpdatePolicy {
     progressDeadlineMs: spanLabel(service.spec?.annotations, PROGRESS_DEADLINE_LABEL),
   };
 }
+
+/** As in SwarmKit, a new task is not watched shorter than the rest after a slot. */
+export const watchMs = ({ delayMs, monitorMs }: UpdatePolicy): number =>
+  delayMs >= monitorMs ? delayMs + 1000 : monitorMs;
+
+/** How long a slot rests after its new task began to run, and how long that is watched. */
+export function spansOf(service: Service): readonly number[] {
+  const policy = updatePolicy(service);
+  return [policy.delayMs, watchMs(policy)];
+}

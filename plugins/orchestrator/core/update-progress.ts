@@ -91,8 +91,12 @@ export function hasFailed(
   return runningSince === undefined || endedAt - runningSince <= monitorMs;
 }
 
-/** How many tasks the reaper leaves in a slot; with one at most, the task before is forgotten at once. */
-function historyLimit(table: SlotTable): number {
+/** With one task a slot at most, the one before is forgotten at once. */
+export const isForgetful = (table: Pick<SlotTable, 'service' | 'world'>): boolean =>
+  historyLimit(table) <= 1;
+
+/** How many tasks the reaper leaves in a slot. */
+function historyLimit(table: Pick<SlotTable, 'service' | 'world'>): number {
   const maxAttempts = Number(table.service.spec?.task?.restart?.maxAttempts ?? 0n);
   if (maxAttempts > 0) return maxAttempts + 1;
   const limit = table.world.cluster?.spec?.orchestration?.taskHistoryRetentionLimit;

@@ -11,7 +11,7 @@ import { TaskState, UpdateConfig_UpdateOrder } from '@swarmkit/sdk/wire/gen/swar
 import { createdAt, type Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
 import { isPausedUpdate, isUpdating } from './update-machine.js';
-import { type UpdatePolicy, updateConfig, updatePolicy } from './update-policy.js';
+import { type UpdatePolicy, updateConfig, updatePolicy, watchMs } from './update-policy.js';
 import { progressOf, type SlotProgress, startOfUpdate } from './update-progress.js';
 import { endOf } from './world.js';
 
@@ -22,14 +22,17 @@ export function update(table: SlotTable, slots: readonly Slot[]): void {
   for (const slot of slots) if (!table.isSpent) dropSurplus(table, slot, policy.order);
   if (isPausedUpdate(table.service)) return;
 
-  const progress = () => slots.map((slot) => progressOf(table, slot));
+  // Those that it takes up in this run come to it.
+  const looked = [...slots];
+  const progress = () => looked.map((slot) => progressOf(table, slot));
+  const isOutdated = () => table.aside?.hasOutdated || progress().some((each) => each.outdated);
   if (!isUpdating(table.service)) {
-    if (!progress().some((each) => each.outdated)) return;
-    if (table.lacksSlots()) return;
+    if (!isOutdated()) return;
+    if (table.aside === undefined && table.lacksSlots()) return;
     table.moveUpdate({ type: 'outdated' });
   }
   if (isBlocked(table, policy, progress())) return;
-  startNext(table, policy, progress());
+  looked.push(...startNext(table, policy, progress()));
   // Once more: what was just made has a deadline too.
   if (isBlocked(table, policy, progress())) return;
   finishWhenWatched(table, policy, progress());
@@ -44,7 +47,8 @@ function isBlocked(
   const underWay = progress.flatMap(({ attempt }) =>
     attempt !== undefined && attempt.settledAt === undefined ? [attempt.task] : [],
   );
-  if (underWay.length === 0 && !progress.some((each) => each.outdated)) return false;
+  const isDone = !table.aside?.hasOutdated && !progress.some((each) => each.outdated);
+  if (underWay.length === 0 && isDone) return false;
   const { service, world } = table;
   const noRoom = service.spec && noRoomFor(service.spec, updateConfig(service), world.nodes);
   const why = noRoom ?? whyLate(table, policy, underWay);
@@ -98,15 +102,18 @@ const advance = (task: Task): number => {
   return observed > TaskState.RUNNING ? -1 : observed;
 };
 
+/** Answers the slots that it took up and nobody had looked at. */
 function startNext(
   table: SlotTable,
   policy: UpdatePolicy,
   progress: readonly SlotProgress[],
-): void {
-  const outdated = progress.filter((each) => each.outdated);
-  if (outdated.length === 0) return;
+): readonly Slot[] {
+  const outdated = progress.filter((each) => each.outdated).map(({ slot }) => slot);
+  if (outdated.length === 0 && !table.aside?.hasOutdated) return [];
   const { now } = table.world;
-  let free = policy.parallelism - comingUpBeside(table, progress);
+  const resting = table.aside?.since(policy.delayMs, now) ?? nobody;
+  for (const until of resting.until) table.world.wakeAt(until);
+  let free = policy.parallelism - comingUpBeside(table, progress) - resting.count;
   for (const { attempt } of progress) {
     if (attempt === undefined) continue;
     if (attempt.settledAt === undefined) {
@@ -118,13 +125,18 @@ function startNext(
     free -= 1;
     table.world.wakeAt(restsUntil);
   }
+  // More than its share of the run would be read in vain.
+  const read = table.readNext(Math.max(0, Math.min(free, table.room + 1)));
   // What does not run has nothing to lose.
-  const next = outdated
-    .map(({ slot }) => ({ slot, runs: runs(table, slot) }))
+  const next = [...outdated, ...read]
+    .map((slot) => ({ slot, runs: runs(table, slot) }))
     .sort((a, b) => Number(a.runs) - Number(b.runs) || compareNames(a.slot, b.slot));
   for (const { slot } of next.slice(0, Math.max(0, free)))
     if (!table.isSpent) replace(table, slot, policy.order);
+  return read;
 }
+
+const nobody = { count: 0, until: [] };
 
 /**
  * Slots that are not to be updated any more (their node was paused meanwhile), with a task of an update
@@ -163,8 +175,10 @@ function finishWhenWatched(
   policy: UpdatePolicy,
   progress: readonly SlotProgress[],
 ): void {
+  if (table.aside?.hasOutdated) return;
   const { now } = table.world;
-  let watchedUntil = now;
+  // Of those that nobody looked at the second is known: early, then, and never late.
+  let watchedUntil = Math.max(now, ...(table.aside?.since(watchMs(policy), now).until ?? []));
   for (const { attempt, outdated } of progress) {
     if (outdated) return;
     if (attempt === undefined) continue;
@@ -174,10 +188,6 @@ function finishWhenWatched(
   if (watchedUntil > now) table.world.wakeAt(watchedUntil);
   else table.moveUpdate({ type: 'done' });
 }
-
-/** As in SwarmKit, not shorter than the rest after a slot. */
-const watchMs = ({ delayMs, monitorMs }: UpdatePolicy): number =>
-  delayMs >= monitorMs ? delayMs + 1000 : monitorMs;
 
 const runs = (table: SlotTable, slot: Slot): boolean =>
   table.live(slot).some((task) => observedState(task) === TaskState.RUNNING);

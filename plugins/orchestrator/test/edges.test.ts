@@ -7,7 +7,8 @@ import { GenericResource, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/type
 import { backoffAfter } from '../core/crash-loop.js';
 import { isOfIteration } from '../core/job-iteration.js';
 import { NodeStock } from '../core/node-stock.js';
-import { byAge, createdAt, statusAt } from '../core/slot.js';
+import { byAge } from '@swarmkit/sdk/model/quiet-slot';
+import { createdAt, statusAt } from '../core/slot.js';
 import { next } from '../core/update-machine.js';
 import { replicas, Swarm } from './swarm.js';
 

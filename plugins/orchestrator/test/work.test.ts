@@ -4,10 +4,10 @@ import type { Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { dirtyOf, runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
-import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { TaskState, UpdateConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { orchestrate } from '../core/orchestrate.js';
 import { Orchestrator } from '../shell/orchestrator.js';
-import { anyone, replicas, Swarm } from './swarm.js';
+import { anyone, imageOf, replicas, Swarm, withImage } from './swarm.js';
 
 /** How much is read for a change depends on what changed, not on the size of the cluster. */
 
@@ -144,6 +144,45 @@ test('what is read for a change grows neither with the slots of the service nor 
         `${what}, ${history} old tasks a slot`,
       );
     }
+});
+
+test('a step of an update reads what is under way and what comes next, however large and old the service', () => {
+  const costs = [
+    [40, 0],
+    [40, 4],
+    [400, 4],
+  ].map(([slots = 0, history = 0]) => {
+    const swarm = aged(slots, history);
+    swarm.updateService('web', (spec) => ({
+      ...withImage(spec, 'other'),
+      update: UpdateConfig.fromPartial({ parallelism: 3n, monitor: { seconds: 2n } }),
+    }));
+    const steps: number[] = [tasksRead(swarm, () => undefined)];
+    for (let step = 0; step < 9; step += 1) {
+      swarm.work();
+      swarm.run();
+      swarm.now += 700;
+      steps.push(tasksRead(swarm, () => undefined));
+    }
+    return { most: Math.max(...steps), history };
+  });
+  // Three under way, what they rest and are watched in a second of, and three more; each with its history.
+  for (const { most, history } of costs) assert.ok(most <= 12 * (2 + history), `${most} tasks`);
+  assert.equal(costs[1]?.most, costs[2]?.most);
+});
+
+test('a paused update and one that a person has to continue cost a look at what moves', () => {
+  const read = [0, 4].map((history) => {
+    const swarm = aged(40, history);
+    swarm.updateService('web', (spec) => withImage(spec, 'other'));
+    swarm.run();
+    swarm.advance(1000);
+    swarm.fail(swarm.tasks('web').find((task) => imageOf(task) === 'other')!);
+    swarm.run();
+    assert.equal(swarm.updateState('web'), 'PAUSED');
+    return tasksRead(swarm, () => swarm.fail(swarm.inSlot('web', 30))) - 2 * history;
+  });
+  assert.ok(Math.max(...read) <= 6, String(read));
 });
 
 test('numbers in use are left out, however they lie, when more slots are filled', () => {

@@ -6,6 +6,7 @@ import type { Dirty, ObjectRef, TurnInput, TurnResult } from '@swarmkit/sdk/cont
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
 import {
   byTaskTime,
+  isGlobal,
   isInUse,
   isTerminal,
   isWantedRunning,
@@ -40,7 +41,7 @@ export function reap({ draft, dirty }: TurnInput, limit: number): TurnResult {
   const whole = wholeServices(draft, dirty);
   for (const service of whole) {
     const kept = historyLimit(service, draft);
-    if (kept === undefined) continue;
+    if (kept === undefined || !mayExceed(draft, service, kept)) continue;
     if (room <= 0) {
       unfinished.push({ kind: 'service', id: service.id });
       continue;
@@ -84,6 +85,10 @@ function wholeServices(view: View, dirty: Dirty): readonly Service[] {
     ? view.find('service', { by: 'all' })
     : [...dirty.ids('service')].flatMap((id) => view.get('service', id) ?? []);
 }
+
+/** Most changes of a service, and of the cluster, leave every slot within its limit: then nothing is read. */
+const mayExceed = (view: View, service: Service, kept: number): boolean =>
+  isGlobal(service) || view.slots(service.id).largest > kept;
 
 /** The slots of the tasks that changed, by service; not of services that are looked at as a whole. */
 function touchedSlots(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Reconciler } from '@swarmkit/sdk/contracts/reconciler';
+import type { Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aCluster, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
@@ -250,4 +251,38 @@ test('a run removes so many and no more, and says what is left', () => {
   );
   assert.deepEqual(left(store).length, 3);
   assert.deepEqual(runStage(store, reaperStage).changes, []);
+});
+
+test('a change of a service, or of the limit, reads no task while every slot is within it', () => {
+  const service = replicated();
+  const history = [1, 2, 3].flatMap((slot) =>
+    [1, 2].map((at) =>
+      inSlot(service, `${slot}.${at}`, TaskState.SHUTDOWN, TaskState.SHUTDOWN, at, {
+        slot: BigInt(slot),
+      }),
+    ),
+  );
+  const read = (limit: number): number => {
+    const store = new FakeStore().seed({
+      cluster: [clusterKeeping(limit)],
+      service: [service],
+      task: history,
+    });
+    let tasks = 0;
+    store.updateNow({ id: 'test', writes: ['any'] }, (draft) => {
+      const counting: Draft = Object.assign(Object.create(draft) as Draft, {
+        slots: (serviceId: string) => draft.slots(serviceId),
+        find: (kind: ObjectKind, by: Parameters<Draft['find']>[1]) => {
+          const found = draft.find(kind, by);
+          if (kind === 'task') tasks += found.length;
+          return found;
+        },
+      });
+      const ids = (kind: ObjectKind) => new Set(kind === 'cluster' ? ['c'] : []);
+      const dirty = { everything: false, ids, servicesOfTasks: () => new Set<string>() };
+      reap({ draft: counting, now: 0, id: () => '', dirty }, 100);
+    });
+    return tasks;
+  };
+  assert.deepEqual([read(3), read(2), read(1)], [0, 0, 6]);
 });

@@ -2,50 +2,59 @@
  * The slots of each service, counted as tasks come and go: which need a look, and how many do not. Part of
  * the state like any index, so that drafts, pins and restored snapshots each have their own.
  */
-import type { SlotTally } from '@swarmkit/sdk/contracts/store';
-import { holdsTasks, kindOfTask, mayBeQuiet, quietTask } from '@swarmkit/sdk/model/quiet-slot';
+import type { SlotGroup, SlotTally } from '@swarmkit/sdk/contracts/store';
+import {
+  groupOfSlot,
+  holdsTasks,
+  isStarting,
+  kindOfTask,
+  mayBeQuiet,
+  type QuietSlot,
+  quietSlot,
+  secondOf,
+  settledAt,
+} from '@swarmkit/sdk/model/quiet-slot';
 import { isWantedActive } from '@swarmkit/sdk/model/task';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { SlotGroupTally } from './slot-group.js';
+import { SlotNumbers } from './slot-numbers.js';
 import { type Edit, Trie } from './trie.js';
-
-/** Numbers of quiet slots as bits, so many to a set. */
-const numbersInSet = 256n;
-const wordsInSet = 8;
-
-interface Kind {
-  readonly count: number;
-  /** One task of the kind, maybe as it was some time ago: its specs are what matters. */
-  readonly sample: Task;
-}
 
 export class ServiceSlots implements SlotTally {
   static readonly none = new ServiceSlots(
     0,
     Trie.empty(),
     Trie.empty(),
+    SlotNumbers.none,
     Trie.empty(),
     Trie.empty(),
   );
 
   private constructor(
     readonly quiet: number,
-    private readonly kindsByKey: Trie<Kind>,
+    private readonly groupsByKey: Trie<SlotGroupTally>,
     private readonly nodeCounts: Trie<number>,
-    private readonly numbers: Trie<Uint32Array>,
+    private readonly numbers: SlotNumbers,
     private readonly others: Trie<bigint>,
+    /** How many numbered slots have so many tasks. */
+    private readonly sizes: Trie<number>,
   ) {}
 
   get isEmpty(): boolean {
-    return this.quiet === 0 && this.others.size === 0;
+    return this.quiet === 0 && this.others.size === 0 && this.sizes.size === 0;
   }
 
-  get kinds(): readonly Task[] {
-    const samples: Task[] = [];
-    this.kindsByKey.forEach(({ sample }) => {
-      samples.push(sample);
+  get largest(): number {
+    let largest = 0;
+    this.sizes.forEach((_count, size) => {
+      largest = Math.max(largest, Number(size));
     });
-    return samples;
+    return largest;
+  }
+
+  get groups(): readonly SlotGroup[] {
+    return [...this.groupsByKey.values()];
   }
 
   get nodes(): readonly string[] {
@@ -65,23 +74,18 @@ export class ServiceSlots implements SlotTally {
   }
 
   freeFrom(from: bigint): bigint {
-    for (let slot = from; ; ) {
-      const set = this.numbers.get(setKey(slot));
-      if (set === undefined) return slot;
-      const first = slot - (slot % numbersInSet);
-      for (let at = Number(slot - first); at < Number(numbersInSet); at++)
-        if (((set[at >>> 5] as number) & (1 << (at & 31))) === 0) return first + BigInt(at);
-      slot = first + numbersInSet;
-    }
+    return this.numbers.freeFrom(from);
   }
 
-  withQuiet(task: Task, sign: 1 | -1, edit: Edit): ServiceSlots {
+  withQuiet(slot: QuietSlot, sign: 1 | -1, edit: Edit): ServiceSlots {
+    const { nodeId, slot: number } = slot.live;
     return new ServiceSlots(
       this.quiet + sign,
-      counted(this.kindsByKey, task, sign, edit),
-      task.nodeId === '' ? this.nodeCounts : countedNode(this.nodeCounts, task.nodeId, sign, edit),
-      flipped(this.numbers, task.slot, edit),
+      counted(this.groupsByKey, slot, sign, edit),
+      nodeId === '' ? this.nodeCounts : countedKey(this.nodeCounts, nodeId, sign, edit),
+      this.numbers.flipped(number, edit),
       this.others,
+      this.sizes,
     );
   }
 
@@ -89,56 +93,76 @@ export class ServiceSlots implements SlotTally {
     const key = String(slot);
     return new ServiceSlots(
       this.quiet,
-      this.kindsByKey,
+      this.groupsByKey,
       this.nodeCounts,
       this.numbers,
       is ? this.others.set(key, slot, edit) : this.others.delete(key, edit),
+      this.sizes,
+    );
+  }
+
+  withSize(size: number, sign: 1 | -1, edit: Edit): ServiceSlots {
+    if (size === 0) return this;
+    return new ServiceSlots(
+      this.quiet,
+      this.groupsByKey,
+      this.nodeCounts,
+      this.numbers,
+      this.others,
+      countedKey(this.sizes, String(size), sign, edit),
     );
   }
 }
 
-const setKey = (slot: bigint): string => String(slot / numbersInSet);
-
-function counted(kinds: Trie<Kind>, task: Task, sign: 1 | -1, edit: Edit): Trie<Kind> {
-  const key = kindOfTask(task);
-  const known = kinds.get(key);
-  const count = (known?.count ?? 0) + sign;
-  return count === 0
-    ? kinds.delete(key, edit)
-    : kinds.set(key, { count, sample: known?.sample ?? task }, edit);
+function counted(
+  groups: Trie<SlotGroupTally>,
+  slot: QuietSlot,
+  sign: 1 | -1,
+  edit: Edit,
+): Trie<SlotGroupTally> {
+  const key = groupOfSlot(slot);
+  const group = (groups.get(key) ?? SlotGroupTally.of(slot)).with(slot, sign, edit);
+  return group.count === 0 ? groups.delete(key, edit) : groups.set(key, group, edit);
 }
 
-function countedNode(nodes: Trie<number>, id: string, sign: 1 | -1, edit: Edit): Trie<number> {
-  const count = (nodes.get(id) ?? 0) + sign;
-  return count === 0 ? nodes.delete(id, edit) : nodes.set(id, count, edit);
+function countedKey(counts: Trie<number>, key: string, sign: 1 | -1, edit: Edit): Trie<number> {
+  const count = (counts.get(key) ?? 0) + sign;
+  return count === 0 ? counts.delete(key, edit) : counts.set(key, count, edit);
 }
 
-/** The sets are never changed in place: an older state may still read them. */
-function flipped(numbers: Trie<Uint32Array>, slot: bigint, edit: Edit): Trie<Uint32Array> {
-  const key = setKey(slot);
-  const set = numbers.get(key)?.slice() ?? new Uint32Array(wordsInSet);
-  const at = Number(slot % numbersInSet);
-  set[at >>> 5] = (set[at >>> 5] as number) ^ (1 << (at & 31));
-  return set.every((word) => word === 0) ? numbers.delete(key, edit) : numbers.set(key, set, edit);
+/** What a slot is to its service. */
+export interface Standing {
+  readonly is: QuietSlot | 'restless' | undefined;
+  /** Tasks in it; 0 where they are not those of a numbered slot. */
+  readonly size: number;
 }
 
-/** What a slot is to its service: quiet by this task, restless, or nothing. */
-export type Standing = Task | 'restless' | undefined;
+export const noStanding: Standing = { is: undefined, size: 0 };
+/** All tasks of a global service: that there are some is enough. */
+export const numberless: Standing = { is: 'restless', size: 0 };
 
 /** `tasks`: all of the slot. */
-export const standingOf = (tasks: readonly Task[]): Standing =>
-  quietTask(tasks) ?? (holdsTasks(tasks) ? 'restless' : undefined);
+export const standingOf = (tasks: readonly Task[]): Standing => ({
+  is: quietSlot(tasks) ?? (holdsTasks(tasks) ? 'restless' : undefined),
+  size: tasks.length,
+});
 
 /** Whether the change of a task may change what its slot, or another, is. Most changes do not. */
 export function movesSlot(before: Task | undefined, after: Task | undefined): boolean {
   if (before === undefined || after === undefined) return true;
   if (before.serviceId !== after.serviceId || before.slot !== after.slot) return true;
+  const isOther = before.endpoint !== after.endpoint && kindOfTask(before) !== kindOfTask(after);
   if (mayBeQuiet(before) && mayBeQuiet(after))
-    return before.nodeId !== after.nodeId || kindOfTask(before) !== kindOfTask(after);
+    return isOther || before.nodeId !== after.nodeId || isFurther(before, after);
   const isHistory = (task: Task): boolean =>
     !isWantedActive(task) && task.desiredState < TaskState.REMOVE;
-  return !(isHistory(before) && isHistory(after));
+  return isOther || !(isHistory(before) && isHistory(after));
 }
+
+/** It began to run, or another time is told at which it did. */
+const isFurther = (before: Task, after: Task): boolean =>
+  isStarting(before) !== isStarting(after) ||
+  (!isStarting(after) && secondOf(settledAt(before)) !== secondOf(settledAt(after)));
 
 /** The tallies when a slot of the service goes from one standing to another. */
 export function slotMoved(
@@ -151,9 +175,21 @@ export function slotMoved(
 ): Trie<ServiceSlots> {
   if (before === after) return tallies;
   let slots = tallies.get(serviceId) ?? ServiceSlots.none;
-  if (before === 'restless') slots = slots.withRestless(slot, false, edit);
-  else if (before !== undefined) slots = slots.withQuiet(before, -1, edit);
-  if (after === 'restless') slots = slots.withRestless(slot, true, edit);
-  else if (after !== undefined) slots = slots.withQuiet(after, 1, edit);
+  slots = moved(slots, slot, before, -1, edit);
+  slots = moved(slots, slot, after, 1, edit);
   return slots.isEmpty ? tallies.delete(serviceId, edit) : tallies.set(serviceId, slots, edit);
+}
+
+function moved(
+  slots: ServiceSlots,
+  slot: bigint,
+  { is, size }: Standing,
+  sign: 1 | -1,
+  edit: Edit,
+): ServiceSlots {
+  const sized = slots.withSize(size, sign, edit);
+  if (is === undefined) return sized;
+  return is === 'restless'
+    ? sized.withRestless(slot, sign === 1, edit)
+    : sized.withQuiet(is, sign, edit);
 }

@@ -8,6 +8,8 @@ import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { type Index, indexes, keyOf, positionOf } from './indexes.js';
 import {
   movesSlot,
+  noStanding,
+  numberless,
   type ServiceSlots,
   type Standing,
   slotMoved,
@@ -124,7 +126,7 @@ export class StateEditor {
     });
     places.forEach(({ serviceId, slot }, i) => {
       const is = standingIn(table, { serviceId, slot });
-      table.slots = slotMoved(table.slots, serviceId, slot, were[i], is, this.edit);
+      table.slots = slotMoved(table.slots, serviceId, slot, were[i] ?? noStanding, is, this.edit);
     });
   }
 
@@ -171,9 +173,8 @@ const slotIndex = positionOf('task', 'slot');
 
 function standingIn(table: OwnTable, { serviceId, slot }: Place): Standing {
   const members = table.indexes[slotIndex]?.get(keyOf({ by: 'slot', serviceId, slot }) as string);
-  if (members === undefined) return undefined;
-  // All tasks of a global service: that there are some is enough.
-  if (slot === 0n) return 'restless';
+  if (members === undefined) return noStanding;
+  if (slot === 0n) return numberless;
   return standingOf((members instanceof Trie ? [...members.values()] : [members]) as Task[]);
 }
 

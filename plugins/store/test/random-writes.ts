@@ -4,6 +4,7 @@
  */
 import type { By, Draft, ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { objectKinds } from '@swarmkit/sdk/model/object-name';
+import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { aNetwork, aNode, aService, aTask } from '@swarmkit/sdk/testkit/fixtures';
 import {
@@ -32,6 +33,8 @@ const states = [
   TaskState.NEW,
   TaskState.PENDING,
   TaskState.RUNNING,
+  TaskState.RUNNING,
+  TaskState.SHUTDOWN,
   TaskState.FAILED,
   TaskState.REMOVE,
 ];
@@ -94,7 +97,8 @@ export function contents(kind: ObjectKind, id: string, seed: number): Objects[Ob
       return aTask({
         id,
         spec: task,
-        serviceId: other,
+        // Often the same one, so that slots have a history.
+        serviceId: seed % 2 === 0 ? 'a1' : other,
         nodeId: pick(['', ...ids], seed),
         slot: BigInt(seed % 3),
         annotations: { name: seed % 4 === 0 ? name : '' },
@@ -102,7 +106,10 @@ export function contents(kind: ObjectKind, id: string, seed: number): Objects[Ob
         specVersion: seed % 4 === 1 ? undefined : { index: BigInt((seed >> 3) % 2) },
         endpoint: seed % 3 === 0 ? { spec: { mode: seed % 2 } } : undefined,
         desiredState: pick(states, seed >> 1),
-        status: { state: pick(states, seed >> 2) },
+        status: {
+          state: pick(states, seed >> 2),
+          runningSince: seed % 3 === 0 ? undefined : timestampFromMs((seed % 5) * 700),
+        },
         networks: seed % 7 === 0 ? [{ network: { id: other } }] : [],
         volumes: seed % 5 === 0 ? [{ id: other }, { id: pick(ids, seed) }] : [],
       });

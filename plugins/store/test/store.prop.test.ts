@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Change, Pin, View } from '@swarmkit/sdk/contracts/store';
 import { objectKinds } from '@swarmkit/sdk/model/object-name';
-import { kindOfTask } from '@swarmkit/sdk/model/quiet-slot';
+import { groupOfSlot } from '@swarmkit/sdk/model/quiet-slot';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import fc from 'fast-check';
@@ -122,13 +122,22 @@ function assertSameView(real: View, fake: View): void {
 }
 
 function slotsOf(view: View, serviceId: string): unknown {
-  const { quiet, restless, kinds, nodes } = view.slots(serviceId);
+  const { quiet, restless, groups, nodes } = view.slots(serviceId);
   const free = [1n, 2n, 3n].map((slot) => view.slots(serviceId).freeFrom(slot));
   return {
     quiet,
     free,
     restless: [...restless].sort(),
-    kinds: kinds.map(kindOfTask).sort(),
+    groups: groups
+      .map((group) => [
+        groupOfSlot(group),
+        group.count,
+        group.starting(9, (slot) => slot === 2n),
+        group.running(9, (slot) => slot === 2n),
+        [1n, 2n, 3n].map((slot) => group.has(slot)),
+        [...group.seconds].sort().map((second) => [second, group.inSecond(second)]),
+      ])
+      .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
     nodes: [...nodes].sort(),
   };
 }
