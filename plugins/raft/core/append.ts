@@ -69,7 +69,9 @@ export function handleAppendResponse(state: RaftState, message: Message): void {
     progress.probe();
     progress.replicate();
   }
-  if (!commit(state) && wasPaused) sendAppend(state, message.from, true);
+  const isDue = commit(state) && state.appendDue;
+  // Else everybody is sent something anyway.
+  if (wasPaused && !isDue) sendAppend(state, message.from, true);
   while (sendAppend(state, message.from, false));
   if (state.transferee !== NOBODY) handOver(state, message.from, progress);
 }
@@ -81,7 +83,8 @@ export function commit(state: RaftState): boolean {
   if (index <= log.committed || index > log.lastIndex) return false;
   if (log.term(index) !== state.term) return false;
   log.commitTo(index);
-  state.appendDue = true;
+  if (state.settings.commitsWait === true) state.commitDue = true;
+  else state.appendDue = true;
   return true;
 }
 

@@ -150,6 +150,12 @@ export class Raft {
     return this.state.snapshotDue;
   }
 
+  /** The others do not know yet what is committed, and nothing that would tell them is due. See `tellCommit`. */
+  get commitUntold(): boolean {
+    const { state } = this;
+    return state.role === 'leader' && state.commitDue && state.others.length > 0;
+  }
+
   /** Messages that were dropped because they cannot be true, and why the last one was. */
   get refused(): { readonly count: number; readonly last: string } {
     return this.state.refusals;
@@ -274,6 +280,11 @@ export class Raft {
   reportUnreachable(to: bigint): void {
     const progress = this.state.members.get(to);
     if (this.state.role === 'leader' && progress?.pace === 'replicate') progress.probe();
+  }
+
+  /** With the next `ready` the others are told what is committed, where that was put off. */
+  tellCommit(): void {
+    if (this.commitUntold) this.state.appendDue = true;
   }
 
   /** A message from another member. Whatever it is, it does no harm. */

@@ -100,7 +100,11 @@ function answerConfirmed(state: RaftState): void {
     for (const { from, contexts } of requests)
       for (const context of contexts)
         if (from === state.id) reads.answers.push({ context, index });
-        else state.send({ type: MessageType.MsgReadIndexResp, to: from, index, context });
+        else {
+          state.send({ type: MessageType.MsgReadIndexResp, to: from, index, context });
+          // It waits to have applied that.
+          if (state.commitDue) state.appendDue = true;
+        }
   }
 }
 

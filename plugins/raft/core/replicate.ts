@@ -22,6 +22,7 @@ export function appendOwn(state: RaftState, type: EntryType, data: Buffer): Posi
 
 export function broadcastAppend(state: RaftState): void {
   state.appendDue = false;
+  state.commitDue = false;
   for (const to of state.others) sendAppend(state, to, true);
 }
 

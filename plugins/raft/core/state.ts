@@ -28,6 +28,11 @@ export interface Settings {
   readonly maxInflightBytes: number;
   /** Bytes of entries that wait for a majority; above it proposals are refused. One is always taken. */
   readonly maxUncommittedBytes: number;
+  /**
+   * A commit index alone is told when the shell says so, and else goes along with the next entries: to a
+   * group that is written to all the time it is half of all messages. Default: at once.
+   */
+  readonly commitsWait?: boolean;
   /** Uniform integer in [0, below), for election timeouts. */
   readonly random: (below: number) => number;
 }
@@ -86,6 +91,8 @@ export class RaftState {
   electionTimeout = 0;
   /** There are entries or a commit index that members have not been sent. */
   appendDue = false;
+  /** There is a commit index that they have not been sent, and it may wait. */
+  commitDue = false;
   /** A member needs a snapshot that is newer than the one there is. */
   snapshotDue = false;
   /** May leave at once. */
@@ -176,6 +183,7 @@ export class RaftState {
     this.transferee = NOBODY;
     this.summoned = false;
     this.appendDue = false;
+    this.commitDue = false;
     this.snapshotDue = false;
     this.reads.abandon(this.id);
     for (const id of this.members.keys()) this.members.set(id, this.freshProgress());

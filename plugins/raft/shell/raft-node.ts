@@ -322,6 +322,7 @@ export class RaftNode implements Consensus {
         maxInflight: MAX_INFLIGHT,
         maxInflightBytes: MAX_INFLIGHT_BYTES,
         maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
+        commitsWait: true,
         random: (below) => env.random.int(below),
       },
       {
@@ -394,7 +395,7 @@ export class RaftNode implements Consensus {
         const { write } = ready;
         // The others write while we do.
         this.colleagues.send(ready.messages);
-        this.steering.reads.answered(ready.reads);
+        this.steering.taken(ready.reads);
         const written = write && this.writer.write(disk, write);
         // On our disk already: applied while the next entries are being written.
         applier.push(ready.committed);

@@ -9,8 +9,10 @@ import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import type { Observable } from 'rxjs';
 import type { Change } from '../core/change.js';
 import type { Raft } from '../core/raft.js';
+import type { ReadAnswer } from '../core/reads.js';
 import { newRaftId } from './bootstrap.js';
 import type { Colleagues } from './colleagues.js';
+import { CommitHerald } from './commit-herald.js';
 import { handOver } from './hand-over.js';
 import type { Proposals } from './proposals.js';
 import { changeOvertaken, changeRefused, stopped } from './raft-error.js';
@@ -37,6 +39,7 @@ export interface Helm {
 
 export class Steering {
   readonly reads: Reads;
+  private readonly herald: CommitHerald;
   private lastChange = 0n;
 
   constructor(
@@ -44,6 +47,13 @@ export class Steering {
     private readonly colleagues: () => Colleagues,
   ) {
     this.reads = new Reads(helm.env);
+    this.herald = new CommitHerald(helm.env.clock, helm.raft, helm.wake);
+  }
+
+  /** Called with every `ready` that is taken. */
+  taken(reads: readonly ReadAnswer[]): void {
+    this.reads.answered(reads);
+    this.herald.look();
   }
 
   /** Resolves when the change was applied here. */

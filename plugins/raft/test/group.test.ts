@@ -586,3 +586,61 @@ describe('membership', () => {
     assert.deepEqual(group.raft(2).confState.voters, [1n, 2n].slice(0, 2));
   });
 });
+
+describe('a commit that waits', () => {
+  const writing = (): Group => {
+    const group = Group.of(3);
+    group.commitsWait = true;
+    // Members that know of the setting.
+    for (const id of [1, 2, 3]) group.member(id).create();
+    group.elect(1);
+    group.sent.length = 0;
+    return group;
+  };
+  const appends = (group: Group): readonly (readonly [number, bigint])[] =>
+    group.sent
+      .filter(({ type, to }) => type === MessageType.MsgApp && to === 2n)
+      .map(({ entries, commit }) => [entries.length, commit]);
+
+  it('goes with the next entries, or when it is told', () => {
+    const group = writing();
+    const before = group.raft(1).committed;
+    for (const text of ['a', 'b']) {
+      group.raft(1).propose(Buffer.from(text));
+      group.settle();
+    }
+    assert.deepEqual(appends(group), [
+      [1, before],
+      [1, before + 1n],
+    ]);
+    assert.deepEqual(texts(group, 1), ['a', 'b']);
+    assert.deepEqual(texts(group, 2), ['a']);
+    assert.equal(group.raft(1).commitUntold, true);
+    group.raft(1).tellCommit();
+    group.settle();
+    assert.deepEqual(texts(group, 2), ['a', 'b']);
+    assert.equal(group.raft(1).commitUntold, false);
+  });
+
+  it('is told by a heartbeat at the latest', () => {
+    const group = writing();
+    group.raft(1).propose(Buffer.from('a'));
+    group.settle();
+    assert.deepEqual(texts(group, 3), []);
+    group.raft(1).tick();
+    group.settle();
+    assert.deepEqual(texts(group, 3), ['a']);
+  });
+
+  it('lets nobody wait who is behind its window', () => {
+    const group = writing();
+    // The window is four appends.
+    for (let i = 0; i < 12; i++) {
+      group.raft(1).propose(Buffer.from(String(i)));
+      group.member(1).begin();
+      group.member(1).finish();
+    }
+    group.settle();
+    assert.equal(group.raft(2).lastIndex, group.raft(1).lastIndex);
+  });
+});

@@ -124,6 +124,7 @@ export class GroupMember {
         maxInflight: 4,
         maxInflightBytes: 1_024,
         maxUncommittedBytes: this.group.maxUncommittedBytes,
+        commitsWait: this.group.commitsWait,
         random: this.group.random,
       },
       {
@@ -250,6 +251,7 @@ export class Group {
   /** No member ever has anything that SwarmKit has not. */
   swarmKitOnly = false;
   maxUncommittedBytes = 1_024 * 1_024;
+  commitsWait = false;
   /** Encodes and decodes every message, as between real managers. */
   overTheWire = true;
 

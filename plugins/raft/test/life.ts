@@ -74,6 +74,7 @@ class Life {
     group.overTheWire = false;
     group.keepsSent = false;
     group.maxUncommittedBytes = dice.int(2) === 0 ? 40 : 1_000_000;
+    group.commitsWait = seed % 2 === 1;
     this.group = group;
     const ids = Array.from({ length: this.size }, (_, i) => BigInt(i + 1));
     for (const id of ids) this.furnish(group.add(id, founded(ids, this.ours))).start();
@@ -88,7 +89,10 @@ class Life {
       case 0:
       case 1:
       case 2:
-        if (member.id !== this.slow || dice.int(5) === 0) member.raft?.tick();
+        if (member.id !== this.slow || dice.int(5) === 0) {
+          member.raft?.tick();
+          member.raft?.tellCommit();
+        }
         break;
       case 3:
       case 4:
