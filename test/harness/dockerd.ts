@@ -19,6 +19,8 @@ export interface DockerPeer {
   readonly version: string;
   /** Of the SwarmKit in it: speaks the Control API while the engine is in a swarm. */
   readonly controlSocket: string;
+  /** What the SwarmKit in it keeps: certificates and the Raft log. */
+  readonly swarmDir: string;
   /** Everything it has written to its log. */
   log(): string;
   /** Its containers end with it. */
@@ -105,6 +107,7 @@ export async function startDockerd(
     netns,
     version,
     controlSocket: path.join(dir, 'exec/swarm/control.sock'),
+    swarmDir: path.join(dir, 'data/swarm'),
     log: () => readFileSync(`${dir}/dockerd.log`, 'utf8'),
     stop: halt,
     start: async () => {

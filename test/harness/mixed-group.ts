@@ -39,6 +39,11 @@ export interface MixedNode {
 
 export type Role = 'manager' | 'worker';
 
+export interface Entrance {
+  readonly address: string;
+  readonly token: string;
+}
+
 export class MixedGroup {
   readonly nodes: MixedNode[] = [];
   private readonly lan: Lan;
@@ -51,20 +56,19 @@ export class MixedGroup {
     this.lan = new Lan(cleanup);
   }
 
-  /** A node of ours; the first node of all founds the swarm, others join as what is said. */
-  async ours(name: string, role: Role = 'manager'): Promise<MixedNode> {
+  /** A node of ours; the first node of all founds the swarm, others join as what is said, or by what they are given. */
+  async ours(name: string, role: Role = 'manager', entrance?: Entrance): Promise<MixedNode> {
     const { cleanup } = this;
     const host = this.lan.host();
     const address = `${host.address}:4242`;
-    const join =
+    const by =
       this.nodes.length === 0
-        ? []
-        : [
-            '--join-addr',
-            (await this.anyManager()).address,
-            '--join-token',
-            await this.token(role),
-          ];
+        ? undefined
+        : (entrance ?? {
+            address: (await this.anyManager()).address,
+            token: await this.token(role),
+          });
+    const join = by === undefined ? [] : ['--join-addr', by.address, '--join-token', by.token];
     const stateDir = path.join(cleanup.folder(), 'state');
     cleanup.add('processes of tasks', () => endTasks(stateDir));
     const daemon = new Daemon(

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { BUSYBOX_REFERENCE } from '@swarmkit/sdk/testkit/busybox-image';
+import { ConfChange, ConfChangeType, EntryType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { NodeRole } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { openStateFolder } from '@swarmkit/swarmd/offline';
 import { Cleanup } from '../harness/cleanup.js';
 import { dockerdMissing } from '../harness/dockerd.js';
 import { MixedGroup, type MixedNode } from '../harness/mixed-group.js';
@@ -30,7 +32,7 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
     dockers = [await group.docker('docker-1'), await group.docker('docker-2')];
   });
   after(async () => {
-    if (passed < 5) process.stderr.write(group.lastWords());
+    if (passed < 6) process.stderr.write(group.lastWords());
     await cleanup.run();
   });
 
@@ -107,9 +109,14 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
   it('go on under ours when the engine that leads is killed', async () => {
     const [engine] = dockers;
     assert.ok(engine);
+    for (const name of ['ours-1', 'ours-2']) assert.equal(waysOf(group.named(name)), 'some');
+    const killedAt = performance.now();
     await engine.kill();
     const leader = await group.leader();
     assert.equal(leader.kind, 'ours');
+    // Ten ticks of a second, since the last word of the dead leader; among ours alone it is a second or two.
+    const tookMs = performance.now() - killedAt;
+    assert.ok(tookMs > 8_000, `${tookMs} ms`);
     await group.ask((swarm) => swarm.change(webId, (spec) => withReplicas(spec, 6)));
     await untouched(6);
     await engine.start();
@@ -118,4 +125,43 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
     assert.deepEqual(await names(engine), ['theirs', 'under-docker', 'web']);
     passed++;
   });
+
+  it('keep SwarmKit’s ways until the last engine is gone, and not a moment longer', async () => {
+    const [engine] = dockers;
+    assert.ok(engine);
+    const [first, second] = [group.named('ours-1'), group.named('ours-2')];
+    const seen = new Map([first, second].map((node) => [node, node.log().length]));
+    await group.demote(engine.name);
+    for (const [node, from] of seen)
+      await until(`${node.name} says so`, () => waysOf(node, from) === 'all');
+    await group.ours('ours-3');
+    await group.managers('ours-1', 'ours-2', 'ours-3');
+    await untouched(6);
+    const follower = (await group.leader()) === first ? second : first;
+    await defined(follower.daemon).stop();
+    const folder = await openStateFolder(defined(follower.daemon).stateDir);
+    const changes = folder.log.entries
+      .filter(({ Type }) => Type !== EntryType.EntryNormal)
+      .map(({ Type, Data }) => {
+        assert.equal(Type, EntryType.EntryConfChange, 'no change of several members');
+        return ConfChange.decode(Data).type;
+      });
+    await folder.close();
+    const { ConfChangeAddLearnerNode, ConfChangeRemoveNode, ConfChangeAddNode } = ConfChangeType;
+    const lastRemoval = changes.lastIndexOf(ConfChangeRemoveNode);
+    assert.ok(changes.filter((type) => type === ConfChangeAddNode).length >= 4);
+    const learners = changes.flatMap((type, at) => (type === ConfChangeAddLearnerNode ? [at] : []));
+    assert.equal(learners.length, 1, 'the last one to join had to learn first');
+    assert.ok(Number(learners[0]) > lastRemoval);
+    passed++;
+  });
 });
+
+/** Of whom the managers are, as a node of ours said last: `all` ours, or `some` are not. */
+function waysOf({ daemon }: MixedNode, from = 0): string | undefined {
+  return defined(daemon)
+    .said(from)
+    .map((line) => /^(all|some) managers? (?:are|is not) ours/.exec(line)?.[1])
+    .filter(Boolean)
+    .at(-1);
+}
