@@ -30,6 +30,7 @@ import { until } from './until.js';
 export class ManyObjects {
   private calls = 0;
   private made = 0;
+  private readonly number = instances++;
 
   constructor(
     private readonly by: readonly Swarm[],
@@ -94,7 +95,7 @@ export class ManyObjects {
   }
 
   async network(i: number): Promise<void> {
-    const subnet = `10.${100 + Math.floor(i / 200)}.${i % 200}.0/24`;
+    const subnet = `10.${100 + 4 * this.number + Math.floor(i / 200)}.${i % 200}.0/24`;
     const spec = {
       annotations: this.annotations(i),
       driverConfig: { name: 'overlay', options: { a: '1', b: '2' } },
@@ -305,6 +306,9 @@ export class ManyObjects {
     return done.value;
   }
 }
+
+/** Each has subnets of its own. */
+let instances = 0;
 
 export type Makeable = 'config' | 'secret' | 'network' | 'extension' | 'resource' | 'service';
 
