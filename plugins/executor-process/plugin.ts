@@ -5,6 +5,7 @@ import { ProcessExecutor } from './shell/process-executor.js';
 
 export interface ProcessConfig {
   readonly dir: string;
+  readonly memoryDir?: string;
 }
 
 /** Runs tasks as plain child processes, for machines without a container runtime. */
@@ -19,12 +20,14 @@ export const executorProcess = definePlugin<ProcessConfig>({
     required: ['dir'],
     properties: {
       dir: { type: 'string', minLength: 1, description: 'holds one folder a task' },
+      memoryDir: { type: 'string', minLength: 1, description: 'secrets and configs; on a tmpfs' },
     },
   },
 
   register(ctx) {
     const executor = new ProcessExecutor({
       dir: ctx.config.dir,
+      memoryDir: ctx.config.memoryDir,
       clock: ctx.env.clock,
       logs: ctx.get(TaskLogs),
       events: ctx.channel('events'),

@@ -27,10 +27,14 @@ export const hasDependencies = ({ secrets, configs }: ContainerSpec): boolean =>
 export class DependencyFiles {
   private ready: Promise<string> | undefined;
 
-  /** `dir` must be on a tmpfs; without one a usual place is taken. `name` is the executor's own folder in it. */
+  /**
+   * `dir` must be on a tmpfs; without one a usual place is taken. `name` is the executor's own folder in it.
+   * `owners`: whether files are given to whom the spec says, or stay with the user of this process.
+   */
   constructor(
     private readonly dir: string | undefined,
     private readonly name: string,
+    private readonly owners: 'as-asked' | 'this-user' = 'as-asked',
   ) {}
 
   /**
@@ -78,8 +82,10 @@ export class DependencyFiles {
       const source = path.join(folder, String(i));
       // A container that runs has it mounted: the same file is filled again, never replaced.
       await writeFile(source, data, { mode: 0o600 });
-      await chown(source, numeric(owner.uid, 'user'), numeric(owner.gid, 'group'));
-      await chmod(source, owner.mode & 0o7777);
+      if (this.owners === 'as-asked') {
+        await chown(source, numeric(owner.uid, 'user'), numeric(owner.gid, 'group'));
+        await chmod(source, owner.mode & 0o7777);
+      }
       mounts.push({ source, target });
     }
     return mounts;

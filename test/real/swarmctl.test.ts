@@ -7,6 +7,7 @@ import { Cleanup } from '../harness/cleanup.js';
 import { Daemon } from '../harness/daemon.js';
 import { swarmctl } from '../harness/run.js';
 import { Swarm } from '../harness/swarm.js';
+import { until } from '../harness/until.js';
 
 /** The whole of swarmctl against a real swarmd, tasks being plain processes: one short life of each command. */
 
@@ -19,6 +20,13 @@ async function ctl(...words: readonly string[]): Promise<string> {
   assert.equal(status, 0, `swarmctl ${words.join(' ')}: ${stderr}`);
   return stdout;
 }
+
+/** Each of the tasks that the service has had printed its line. */
+const said = (service: string, lines: readonly string[]): Promise<unknown> =>
+  until(`${service} to say ${lines.join(' and ')}`, async () => {
+    const printed = await ctl('service', 'logs', '--raw', service);
+    return lines.every((line) => printed.split('\n').includes(line));
+  });
 
 function file(name: string, text: string): string {
   const full = path.join(daemon.stateDir, name);
@@ -82,18 +90,21 @@ describe('swarmctl against a real daemon', () => {
   it('secrets and configs: created, used, rotated, removed', async () => {
     for (const kind of ['secret', 'config']) {
       await ctl(kind, 'create', '--label', 'a=b', 'key', file('one', 'one'));
-      // Processes can be given no secrets: the service has no task.
       const name = `with-${kind}`;
+      const at = kind === 'secret' ? 'run/secrets/k.pem' : 'k.pem';
       await ctl(
-        ...['service', 'create', '--name', name, '--replicas', '0'],
-        ...[`--${kind}`, 'source=key,target=k.pem,mode=0400', 'busybox', 'sleep', '1'],
+        ...['service', 'create', '--name', name, `--${kind}`, 'source=key,target=k.pem,mode=0400'],
+        ...['busybox', 'sh', '-c', `cat $SWARMKIT_FILES/${at}; echo; exec sleep 1000`],
       );
+      await said(name, ['one']);
       const used = await swarmctl(daemon.socket, kind, 'rm', 'key');
       assert.match(
         used.stderr,
         new RegExp(`${kind} 'key' is in use by the following service: ${name}`),
       );
       await ctl(kind, 'rotate', 'key', file('two', 'two'));
+      // The task was replaced by one that has the new data.
+      await said(name, ['one', 'two']);
       const listed = await ctl(kind, 'ls');
       assert.match(listed, /key\.v2/);
       assert.doesNotMatch(listed, /key +\d/);

@@ -19,6 +19,9 @@ export interface ProcessSpec {
   readonly pidsLimit: bigint;
 }
 
+/** Tells a process where its secrets and configs are: a folder that stands for the root of a container. */
+export const filesVariable = 'SWARMKIT_FILES';
+
 /** The variable by which a supervisor is known again, also when its pid was used by another process. */
 export const markerVariable = 'SWARMKIT_TASK_ID';
 
@@ -69,8 +72,10 @@ function signalName(text: string): string {
 function refuse(container: ContainerSpec): void {
   const asked = [
     container.mounts.length > 0 && 'mounts',
-    container.secrets.length > 0 && 'secrets',
-    container.configs.length > 0 && 'configs',
+    // Their folder is this daemon's alone, and to open it to others on the way would open it for good.
+    container.user !== '' &&
+      container.secrets.length + container.configs.length > 0 &&
+      'secrets and configs together with a user of its own',
     container.readOnly && 'a read-only root',
     container.tty && 'a terminal',
     container.privileges !== undefined && 'privileges',

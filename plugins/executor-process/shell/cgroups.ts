@@ -1,6 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
-import type { ProcessSpec } from '../core/process-spec.js';
+import { markerVariable, type ProcessSpec } from '../core/process-spec.js';
 
 /**
  * A control group a task, where this machine lets us: for its limits, and to find every process that
@@ -68,6 +75,25 @@ export function processesIn(taskId: string): readonly number[] {
       // No such group.
     }
   return [...found];
+}
+
+/**
+ * Where no group could be made: every process that carries the task's mark in its environment, as whatever
+ * it started does unless it took pains not to.
+ */
+export function processesMarked(taskId: string): readonly number[] {
+  if (folders(taskId).some(existsSync)) return [];
+  const mark = `${markerVariable}=${taskId}`;
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const environment = readFileSync(`/proc/${name}/environ`, 'latin1');
+      return environment.split('\0').includes(mark) ? [Number(name)] : [];
+    } catch {
+      // Another user's, or it has ended.
+      return [];
+    }
+  });
 }
 
 export function removeCgroups(taskId: string): void {

@@ -1,21 +1,25 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, type FSWatcher, statSync, watch } from 'node:fs';
 import path from 'node:path';
-import type { Exit, TaskController } from '@swarmkit/sdk/contracts/executor';
+import type { Dependencies, Exit, TaskController } from '@swarmkit/sdk/contracts/executor';
 import type { TaskLogs } from '@swarmkit/sdk/contracts/log-sink';
+import type { DependencyFiles } from '@swarmkit/sdk/executor/dependency-files';
 import { type Clock, delay } from '@swarmkit/sdk/plugin/env';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { ContainerStatus, type PortStatus } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import type { ProcessSpec } from '../core/process-spec.js';
+import { filesVariable, type ProcessSpec } from '../core/process-spec.js';
 import { supervisorScript } from '../core/supervisor-script.js';
-import { makeCgroups, processesIn, removeCgroups } from './cgroups.js';
+import { makeCgroups, processesIn, processesMarked, removeCgroups } from './cgroups.js';
+import { dependencyTree } from './dependency-tree.js';
 import { OutputPump, openReadEnds } from './output-pump.js';
 import { TaskFolder } from './task-folder.js';
 import { userIds } from './user-ids.js';
 
 export interface ProcessControllerOptions {
   readonly dir: string;
+  readonly files: DependencyFiles;
+  readonly dependencies: Dependencies;
   readonly clock: Clock;
   readonly logs: TaskLogs;
   onExit(taskId: string): void;
@@ -24,6 +28,8 @@ export interface ProcessControllerOptions {
 
 /** How often a task whose supervisor is no child of ours is looked at, beside being told by the folder. */
 const lookMs = 500;
+/** How long a supervisor may take to write an exit code. */
+const writeDownMs = 10_000;
 /** What a process that was killed with everything around it gets as its code. */
 const killedCode = 137;
 
@@ -48,6 +54,7 @@ export class ProcessController implements TaskController {
 
   async prepare(signal: AbortSignal): Promise<'done' | 'already'> {
     signal.throwIfAborted();
+    if (!this.folder.started) await this.writeFiles();
     try {
       return (await this.folder.prepare()) ? 'done' : 'already';
     } catch (cause) {
@@ -65,7 +72,8 @@ export class ProcessController implements TaskController {
     const before = this.folder.started;
     const program = before ? '' : findProgram(this.spec);
     const ends = before ? undefined : await openReadEnds(this.folder);
-    if (!before) this.launch(program);
+    // Again: the machine may have been restarted since they were made.
+    if (!before) this.launch(program, await this.writeFiles());
     // Also one that was started before a crash of ours may still be on its way.
     await this.untilFact(
       () => this.folder.pid !== 0 || this.folder.exitCode !== undefined,
@@ -81,6 +89,7 @@ export class ProcessController implements TaskController {
     await this.listen();
     const ended = (): boolean => this.folder.exitCode !== undefined || !this.supervised();
     await this.untilFact(ended, signal);
+    await this.endAsWhole(signal);
     await this.pump?.drained;
     await this.pump?.close();
     if (!this.announced) {
@@ -91,6 +100,22 @@ export class ProcessController implements TaskController {
     return this.folder.exitCode === undefined && !this.killed
       ? { code, reason: 'its supervisor was killed' }
       : { code };
+  }
+
+  /**
+   * A container ends with its first process. What that left here would hold the output open, and the task would
+   * never end. The supervisor is among them, and has first to write down how the process ended.
+   */
+  private async endAsWhole(signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    const end = clock.monotonic() + writeDownMs;
+    const written = (): boolean =>
+      this.killed ||
+      this.folder.exitCode !== undefined ||
+      this.processes().length === 0 ||
+      clock.monotonic() >= end;
+    await this.untilFact(written, signal, undefined, 20);
+    this.killLeftOvers();
   }
 
   async shutdown(signal: AbortSignal): Promise<void> {
@@ -118,10 +143,11 @@ export class ProcessController implements TaskController {
   async remove(signal: AbortSignal): Promise<void> {
     await this.terminate(signal);
     this.killLeftOvers();
-    await this.untilFact(() => processesIn(this.task.id).length === 0, signal, 5_000, 20);
+    await this.untilFact(() => this.processes().length === 0, signal, 5_000, 20);
     removeCgroups(this.task.id);
     await this.pump?.close();
     this.pump = undefined;
+    await this.options.files.remove(this.task.id);
     await this.folder.remove();
     await this.options.logs.drop(this.task.id);
   }
@@ -146,7 +172,16 @@ export class ProcessController implements TaskController {
     this.options.onClose();
   }
 
-  private launch(program: string): void {
+  /** Answers where they are. */
+  private async writeFiles(): Promise<string | undefined> {
+    const { files, dependencies } = this.options;
+    const runtime = this.task.spec?.runtime;
+    return runtime?.$case === 'container'
+      ? dependencyTree(files, this.task.id, runtime.value, dependencies)
+      : undefined;
+  }
+
+  private launch(program: string, files: string | undefined): void {
     const { argv, env, dir, user } = this.spec;
     let groups: readonly string[];
     try {
@@ -166,7 +201,12 @@ export class ProcessController implements TaskController {
         detached: true,
         stdio: 'ignore',
         cwd: '/',
-        env: { ...env, SWARMKIT_DIR: dir, SWARMKIT_CGROUPS: groups.join(' ') },
+        env: {
+          ...env,
+          ...(files !== undefined && { [filesVariable]: files }),
+          SWARMKIT_DIR: dir,
+          SWARMKIT_CGROUPS: groups.join(' '),
+        },
         ...userIds(user, this.folder),
       },
     );
@@ -205,9 +245,14 @@ export class ProcessController implements TaskController {
     }
   }
 
+  /** All that there are of the task, its supervisor too. */
+  private processes(): readonly number[] {
+    return [...processesIn(this.task.id), ...processesMarked(this.task.id)];
+  }
+
   /** Children that outlived the task's process. */
   private killLeftOvers(): void {
-    for (const pid of processesIn(this.task.id))
+    for (const pid of this.processes())
       try {
         process.kill(pid, 'SIGKILL');
       } catch {

@@ -12,6 +12,7 @@ import type { Channel } from '@swarmkit/sdk/plugin/plugin';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { Observable } from 'rxjs';
+import { DependencyFiles } from '@swarmkit/sdk/executor/dependency-files';
 import { isProcessTask, processSpec, type ProcessSpec } from '../core/process-spec.js';
 import { ProcessController } from './process-controller.js';
 import { tasksIn } from './task-folder.js';
@@ -19,6 +20,8 @@ import { tasksIn } from './task-folder.js';
 export interface ProcessExecutorOptions {
   /** Holds one folder a task. */
   readonly dir: string;
+  /** Secrets and configs; on a tmpfs. */
+  readonly memoryDir?: string | undefined;
   readonly clock: Clock;
   readonly logs: TaskLogs;
   readonly events: Channel<ExecutorEvent>;
@@ -29,9 +32,11 @@ export class ProcessExecutor implements Executor {
   readonly id = 'process';
   readonly events$: Observable<ExecutorEvent>;
   private readonly controllers = new Set<ProcessController>();
+  private readonly files: DependencyFiles;
 
   constructor(private readonly options: ProcessExecutorOptions) {
     this.events$ = options.events.facts$;
+    this.files = new DependencyFiles(options.memoryDir, 'process', 'this-user');
     mkdirSync(options.dir, { recursive: true, mode: 0o711 });
   }
 
@@ -50,8 +55,8 @@ export class ProcessExecutor implements Executor {
     });
   }
 
-  controller(task: Task, _dependencies: Dependencies): TaskController {
-    return this.control(task, processSpec(task));
+  controller(task: Task, dependencies: Dependencies): TaskController {
+    return this.control(task, processSpec(task), dependencies);
   }
 
   async existing(): Promise<readonly string[]> {
@@ -59,7 +64,7 @@ export class ProcessExecutor implements Executor {
   }
 
   async discard(taskId: string): Promise<void> {
-    const controller = this.control({ id: taskId } as Task, unknownSpec);
+    const controller = this.control({ id: taskId } as Task, unknownSpec, nothing);
     await controller.remove(new AbortController().signal);
     controller.close();
   }
@@ -69,9 +74,11 @@ export class ProcessExecutor implements Executor {
     for (const controller of this.controllers) controller.close();
   }
 
-  private control(task: Task, spec: ProcessSpec): ProcessController {
+  private control(task: Task, spec: ProcessSpec, dependencies: Dependencies): ProcessController {
     const controller: ProcessController = new ProcessController(task, spec, {
       dir: this.options.dir,
+      files: this.files,
+      dependencies,
       clock: this.options.clock,
       logs: this.options.logs,
       onExit: (taskId) => this.options.events.publish({ what: 'exited', taskId }),
@@ -81,6 +88,8 @@ export class ProcessExecutor implements Executor {
     return controller;
   }
 }
+
+const nothing: Dependencies = { secret: () => undefined, config: () => undefined };
 
 /** Enough to stop and remove a task whose spec nobody has any more. */
 const unknownSpec: ProcessSpec = {
