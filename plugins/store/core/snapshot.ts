@@ -14,9 +14,11 @@ import { emptyState, type State, StateEditor } from './state.js';
 
 /** Objects a slice: 500 tasks of 700 bytes are about 2 ms. */
 const objectsInSlice = 500;
-/** Bytes that are decoded at once: a few dozen tasks, or some hundred small objects, in about 2 ms. */
+/** What is decoded at once, in about 2 ms: a few dozen tasks by bytes, or small objects by number. */
 const bytesInSlice = 16 * 1024;
-const lookedAtOnce = 10_000;
+const decodedAtOnce = 100;
+/** A look-up each, in less than that. */
+const lookedAtOnce = 2_000;
 
 /** Fields of StoreSnapshot. Services come before tasks, so that a reader can share their specs. */
 const fieldOf = {
@@ -59,14 +61,16 @@ export interface Restored {
 
 /**
  * Throws when the bytes are not a snapshot. Objects that did not change stay the same objects. A generator,
- * so that the caller may let others work after each of its steps.
+ * so that the caller may let others work after each of its steps; it yields how many objects the step took.
  */
-export function* restoreSnapshot(bytes: Uint8Array, before: State): Generator<void, Restored> {
+export function* restoreSnapshot(bytes: Uint8Array, before: State): Generator<number, Restored> {
   const editor = new StateEditor(emptyState);
   const put: Change[] = [];
   for (const slice of cutSnapshot(bytes)) {
     const snapshot = StoreSnapshot.decode(slice);
+    let taken = 0;
     for (const kind of objectKinds) {
+      taken += snapshot[fieldOf[kind]].length;
       for (const object of snapshot[fieldOf[kind]]) {
         const old = before[kind].objects.get(object.id);
         if (old !== undefined && wireEqual(old, object)) {
@@ -78,18 +82,18 @@ export function* restoreSnapshot(bytes: Uint8Array, before: State): Generator<vo
         put.push(changeOf(kind, object.id, old, kept));
       }
     }
-    yield;
+    yield taken;
   }
   const removed: Change[] = [];
-  for (const kind of objectKinds) {
-    let looked = 0;
+  let looked = 0;
+  for (const kind of objectKinds)
     for (const old of before[kind].objects.values()) {
       if (editor.get(kind, old.id) === undefined)
         removed.push(changeOf(kind, old.id, old, undefined));
-      looked++;
-      if (looked % lookedAtOnce === 0) yield;
+      if (++looked < lookedAtOnce) continue;
+      yield looked;
+      looked = 0;
     }
-  }
   return { state: editor.freeze(), changes: [...removed, ...put] };
 }
 
@@ -105,12 +109,16 @@ export function* readSnapshot(bytes: Uint8Array): Generator<void, void> {
 function* cutSnapshot(bytes: Uint8Array): Generator<Uint8Array> {
   const reader = new FastReader(bytes);
   let from = 0;
+  let objects = 0;
   while (reader.pos < bytes.length) {
     const tag = reader.uint32();
     reader.skip(tag & 7, tag >>> 3);
-    if (reader.pos - from < bytesInSlice && reader.pos < bytes.length) continue;
+    objects++;
+    const isFull = reader.pos - from >= bytesInSlice || objects === decodedAtOnce;
+    if (!isFull && reader.pos < bytes.length) continue;
     yield bytes.subarray(from, reader.pos);
     from = reader.pos;
+    objects = 0;
   }
 }
 

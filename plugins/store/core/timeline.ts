@@ -99,11 +99,11 @@ export class Timeline {
   }
 
   /** The state is replaced by a snapshot taken at `index`, with the last step. Nothing is applied meanwhile. */
-  *restore(bytes: Uint8Array, index: bigint): Generator<void, Outcome> {
+  *restore(bytes: Uint8Array, index: bigint): Generator<number, Outcome> {
     const steps = restoreSnapshot(bytes, this.committedState);
     let step = this.readable(index, () => steps.next());
     while (step.done !== true) {
-      yield;
+      yield step.value;
       step = this.readable(index, () => steps.next());
     }
     const { state, changes } = step.value;

@@ -4,6 +4,7 @@ import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
 import { aNode, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { StoreSnapshot } from '@swarmkit/sdk/wire/gen/swarmkit/snapshot';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { Timeline } from '../core/timeline.js';
 import { anyone, Rig } from './rig.js';
 
 const service = aService({ id: 's' });
@@ -106,6 +107,39 @@ test('a task of another version keeps its own spec', async () => {
   const task = rig.replica.view().get('task', 'old');
   assert.equal(task?.spec?.forceUpdate, 3n);
   assert.ok(wireEqual(task, rig.store.view().get('task', 'old')));
+});
+
+test('restoring works in steps of so many objects and no more, however many there are', async () => {
+  const before = await rigWith(5_000);
+  const after = await rigWith(0);
+  void after.store.update(anyone, (draft) => {
+    for (let i = 0; i < 3_000; i++) draft.create('node', aNode({ id: `n${i}` }));
+  });
+  await after.settle();
+  const timeline = new Timeline();
+  const restore = async (rig: Rig, index: bigint): Promise<readonly number[]> => {
+    const steps = timeline.restore(await rig.store.snapshot(), index);
+    const taken: number[] = [];
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return taken;
+      taken.push(step.value);
+      // Until the last step the old state stands.
+      assert.equal(timeline.committed.task.objects.size, index === 1n ? 0 : 5_000);
+    }
+  };
+  const sum = (counts: readonly number[]): number => counts.reduce((all, one) => all + one, 0);
+  const first = await restore(before, 1n);
+  assert.equal(sum(first), 5_001);
+  assert.ok(Math.max(...first) <= 100, `${Math.max(...first)} objects in one step`);
+  assert.ok(first.length > 50);
+  // Everything goes, and other things come: what was there is looked at too.
+  const second = await restore(after, 2n);
+  const lookedAt = second.filter((count) => count > 100);
+  assert.deepEqual(lookedAt, [2_000, 2_000]);
+  assert.equal(sum(second) - sum(lookedAt), 3_001);
+  assert.equal(timeline.committed.task.objects.size, 0);
+  assert.equal(timeline.committed.node.objects.size, 3_000);
 });
 
 test('whether a snapshot can be restored is known before, and asking changes nothing', async () => {
