@@ -11,9 +11,11 @@ import controlApi from '@swarmkit/plugin-control-api/plugin';
 import departure from '@swarmkit/plugin-departure/plugin';
 import dispatcher from '@swarmkit/plugin-dispatcher/plugin';
 import logBroker from '@swarmkit/plugin-log-broker/plugin';
+import gossipRelay from '@swarmkit/plugin-gossip-relay/plugin';
 import ipamDefault from '@swarmkit/plugin-ipam-default/plugin';
 import leaderProxy from '@swarmkit/plugin-leader-proxy/plugin';
 import logFiles from '@swarmkit/plugin-log-files/plugin';
+import networkKeys from '@swarmkit/plugin-network-keys/plugin';
 import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
 import reaper from '@swarmkit/plugin-reaper/plugin';
@@ -50,6 +52,8 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     caServer,
     turn,
     orchestrator,
+    networkKeys,
+    gossipRelay,
     ipamDefault,
     allocator,
     scheduler,

@@ -181,7 +181,13 @@ test('the root certificate is for everybody, the unlock key is what the cluster 
   const manager = rig.as({ nodeId: 'm', role: 'manager' });
   assert.equal((await manager.unlockKey()).unlockKey.length, 0);
   const key = Buffer.alloc(32, 7);
-  const entry = { subsystem: 'swarm-manager', algorithm: 0, key, lamportTime: 0n };
+  const entry = {
+    subsystem: 'swarm-manager',
+    algorithm: 0,
+    key,
+    lamportTime: 0n,
+    madeAt: undefined,
+  };
   rig.changeCluster((cluster) => ({
     ...cluster,
     unlockKeys: [{ ...entry, subsystem: 'other', key: Buffer.from('no') }, entry],

@@ -173,7 +173,13 @@ test('update: a lock has a key while it is on, and another one on request', asyn
       .unlockKeys.find((entry) => entry.subsystem === subsystem)
       ?.key.toString('hex');
   api.store.updateNow({ id: 'test', writes: ['any'] }, (draft) => {
-    const other = { subsystem: 'other', algorithm: 0, key: Buffer.from('mine'), lamportTime: 0n };
+    const other = {
+      subsystem: 'other',
+      algorithm: 0,
+      key: Buffer.from('mine'),
+      lamportTime: 0n,
+      madeAt: undefined,
+    };
     draft.update('cluster', { ...stored(), unlockKeys: [other] });
   });
   const rotation = { managerUnlockKey: true };

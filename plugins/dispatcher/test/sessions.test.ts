@@ -148,7 +148,13 @@ describe('a session', () => {
     leader.changeCluster((cluster) => ({
       ...cluster,
       networkBootstrapKeys: [
-        { subsystem: 'networking:gossip', algorithm: 0, key: Buffer.of(1), lamportTime: 1n },
+        {
+          subsystem: 'networking:gossip',
+          algorithm: 0,
+          key: Buffer.of(1),
+          lamportTime: 1n,
+          madeAt: undefined,
+        },
       ],
     }));
     assert.equal((await session.next()).networkBootstrapKeys.length, 1);

@@ -146,7 +146,9 @@ test('nodes, networks and the cluster', () => {
   assert.deepEqual(clusterOwners({ encryptionKeyLamportClock: 2n }), ['cluster.keys']);
   assert.deepEqual(
     clusterOwners({
-      unlockKeys: [{ subsystem: 'x', algorithm: 0, key: Buffer.from('k'), lamportTime: 0n }],
+      unlockKeys: [
+        { subsystem: 'x', algorithm: 0, key: Buffer.from('k'), lamportTime: 0n, madeAt: undefined },
+      ],
     }),
     ['spec', 'cluster.ca'],
   );

@@ -153,6 +153,8 @@ export interface EncryptionKey {
   readonly algorithm: EncryptionKey_Algorithm;
   readonly key: Buffer;
   readonly lamportTime: bigint;
+  /** Ours. When it was made, by the leader's clock. */
+  readonly madeAt: Timestamp | undefined;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -2105,7 +2107,7 @@ export const EncryptionConfig: MessageFns<EncryptionConfig> = {
 };
 
 function createBaseEncryptionKey(): EncryptionKey {
-  return { subsystem: "", algorithm: 0, key: Buffer.alloc(0), lamportTime: 0n };
+  return { subsystem: "", algorithm: 0, key: Buffer.alloc(0), lamportTime: 0n, madeAt: undefined };
 }
 
 export const EncryptionKey: MessageFns<EncryptionKey> = {
@@ -2124,6 +2126,9 @@ export const EncryptionKey: MessageFns<EncryptionKey> = {
         throw new globalThis.Error("value provided for field message.lamportTime of type uint64 too large");
       }
       writer.uint32(32).uint64(message.lamportTime);
+    }
+    if (message.madeAt !== undefined) {
+      Timestamp.encode(message.madeAt, writer.uint32(8002).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2175,6 +2180,14 @@ export const EncryptionKey: MessageFns<EncryptionKey> = {
           message.lamportTime = reader.uint64() as bigint;
           continue;
         }
+        case 1000: {
+          if (tag !== 8002) {
+            break;
+          }
+
+          message.madeAt = Timestamp.decode(reader, reader.uint32());
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -2193,6 +2206,9 @@ export const EncryptionKey: MessageFns<EncryptionKey> = {
     message.lamportTime = (object.lamportTime !== undefined && object.lamportTime !== null)
       ? BigInt(object.lamportTime)
       : 0n;
+    message.madeAt = (object.madeAt !== undefined && object.madeAt !== null)
+      ? Timestamp.fromPartial(object.madeAt)
+      : undefined;
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
     }
