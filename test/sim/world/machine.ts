@@ -271,6 +271,7 @@ export class Machine {
       snapshot: () => of().snapshot(),
       raftConfig: () => of().raftConfig?.(),
       restore: (bytes, index) => of().restore(bytes, index),
+      canRestore: async (bytes) => (await of().canRestore?.(bytes)) ?? true,
     };
   }
 

@@ -256,6 +256,7 @@ export class World implements Watcher {
       },
       snapshot: () => inner.snapshot(),
       raftConfig: () => inner.raftConfig?.(),
+      canRestore: async (bytes) => (await inner.canRestore?.(bytes)) ?? true,
       restore: async (bytes, index) => {
         this.ledger.restored(name, index);
         this.restoring.add(name);
