@@ -335,18 +335,22 @@ export class RaftNode implements Consensus {
         committed: stored.hardState.commit,
       },
     );
-    const failed = (error: unknown): void => this.fail(error);
     const applier = new Applier(machine, env.clock, {
       applied: (entry) => this.entryApplied(entry),
-      failed,
+      failed: (error) => this.fail(error),
     });
     const snapshotter = new Snapshotter(
       new LogRules(machine, config, TICKS, log),
       machine,
       disk,
+      {
+        confState: () => raft.confState,
+        membership: () => this.roster.toSnapshot(),
+        isDue: () => raft.snapshotDue,
+      },
       log,
       (position, upTo) => raft.compact(position, upTo),
-      failed,
+      (error) => this.fail(error),
     );
     snapshotter.startAt(snapshot ?? ORIGIN);
     const { member } = stored;
@@ -375,6 +379,7 @@ export class RaftNode implements Consensus {
     const spanMs = this.pace.spanMs(isKnown ? this.allOurs : undefined);
     this.cancelTick = this.options.env.clock.after(spanMs, () => {
       this.running?.raft.tick();
+      this.running?.snapshotter.tick();
       if (this.running !== undefined && this.now.leading)
         this.steering.promoteLearners(this.running.raft);
       this.wake();
@@ -433,11 +438,7 @@ export class RaftNode implements Consensus {
       this.steering.applied(change);
     }
     this.proposals.applied(entry);
-    snapshotter.applied(
-      entry,
-      () => raft.confState,
-      () => this.roster.toSnapshot(),
-    );
+    snapshotter.applied(entry);
     if (entry.Index === history || (change !== undefined && entry.Index > history))
       this.colleagues.rosterChanged();
     if (change !== undefined && this.roster.isRemoved(member.raftId)) this.leave();

@@ -15,8 +15,18 @@ import type { LogRules } from './log-rules.js';
 /** The log is held in memory; large entries shorten the interval. */
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 
+/** The group as of the entry that was applied last. */
+export interface SnapshotGroup {
+  confState(): ConfState;
+  membership(): ClusterSnapshot;
+  /** A member cannot catch up with the snapshot there is: see `Raft.snapshotDue`. */
+  isDue(): boolean;
+}
+
 export class Snapshotter {
   private newest: Position = ORIGIN;
+  /** Of the entry that was applied last. */
+  private last: Position = ORIGIN;
   private entriesSince = 0;
   private bytesSince = 0;
   private running: Promise<void> | undefined;
@@ -25,6 +35,7 @@ export class Snapshotter {
     private readonly rules: Pick<LogRules, 'present'>,
     private readonly machine: StateMachine,
     private readonly disk: LogDisk,
+    private readonly group: SnapshotGroup,
     private readonly log: Logger,
     /** The snapshot is on disk, entries up to `upTo` may go from memory. */
     private readonly compact: (snapshot: Position, upTo: bigint) => void,
@@ -34,23 +45,34 @@ export class Snapshotter {
   /** The state machine begins at this snapshot. */
   startAt(snapshot: Position): void {
     this.newest = snapshot;
+    this.last = snapshot;
     this.entriesSince = 0;
     this.bytesSince = 0;
   }
 
-  /** Called between two entries, with the configuration as of the one that was just applied. */
-  applied(entry: Entry, confState: () => ConfState, membership: () => ClusterSnapshot): void {
+  /** Called between two entries, for the one that was just applied. */
+  applied(entry: Entry): void {
+    this.last = { index: entry.Index, term: entry.Term };
     this.entriesSince++;
     this.bytesSince += entry.Data.length;
     const { interval } = this.rules.present;
-    if (interval === 0 || this.running !== undefined) return;
-    if (this.entriesSince < interval && this.bytesSince < MAX_LOG_BYTES) return;
+    if (interval === 0) return;
+    if (this.entriesSince >= interval || this.bytesSince >= MAX_LOG_BYTES) this.begin();
+  }
+
+  /** From time to time: where nothing is written, a member that needs a snapshot would wait for ever. */
+  tick(): void {
+    if (this.last.index > this.newest.index && this.group.isDue()) this.begin();
+  }
+
+  private begin(): void {
+    if (this.running !== undefined) return;
     this.entriesSince = 0;
     this.bytesSince = 0;
-    const position = { index: entry.Index, term: entry.Term };
+    const { group, last } = this;
     // The state is pinned here, synchronously; encoding and writing go on beside.
     const store = this.machine.snapshot();
-    this.running = this.take(position, store, confState(), membership())
+    this.running = this.take(last, store, group.confState(), group.membership())
       .catch((error: unknown) => this.refused(error))
       .finally(() => {
         this.running = undefined;

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import {
+  ConfChangeTransition,
+  ConfChangeType,
+  ConfChangeV2,
+} from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import type { Raft } from '../core/raft.js';
 import { Managers } from './managers.js';
 
 const texts = (count: number, from = 0): string[] =>
@@ -64,6 +70,31 @@ describe('several managers', () => {
       assert.equal(away.running.machine.restoredAt !== undefined, keepEntries === 0);
       await group.stop();
     }
+  });
+
+  it('take a snapshot for one that needs a newer one, also where nothing is written', async () => {
+    const group = await Managers.of(3, { snapshotInterval: 10, keepEntries: 0 });
+    const away = group.all.find(({ leads }) => !leads);
+    assert.ok(away);
+    const { raftId } = away.running.node;
+    await away.kill();
+    const { node } = group.leader.running;
+    const { raft } = (node as unknown as { readonly running: { readonly raft: Raft } }).running;
+    const tape = texts(30);
+    for (const text of tape) await group.propose(text);
+    // A joint change, as the shell makes none: an older snapshot would lead through it once more.
+    const changes = [{ type: ConfChangeType.ConfChangeUpdateNode, nodeId: raftId }];
+    const transition = ConfChangeTransition.ConfChangeTransitionJointImplicit;
+    const change = ConfChangeV2.create({ transition, changes });
+    assert.notEqual(typeof raft.proposeChange(change), 'string');
+    node.lost(0n);
+    await group.until(
+      () => raft.committed === raft.lastIndex && node.appliedIndex === raft.lastIndex,
+    );
+    await away.start();
+    await group.agree(tape);
+    assert.ok((away.running.machine.restoredAt ?? 0n) > 30n);
+    await group.stop();
   });
 
   it('know where one is that came back at another address', async () => {
