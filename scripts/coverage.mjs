@@ -8,8 +8,8 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, root } from './prepare.mjs';
 
-const whole = ['orchestrator', 'reaper'];
-const told = ['scheduler'];
+const whole = ['orchestrator', 'reaper', 'scheduler'];
+const told = ['allocator'];
 const rooms = [...whole, ...told];
 
 build();

@@ -5,29 +5,33 @@ export class Heap<T> {
     private readonly items: T[],
     private readonly before: (a: T, b: T) => boolean,
   ) {
-    for (let at = (items.length >>> 1) - 1; at >= 0; at--) this.sink(at);
+    for (let at = (items.length >>> 1) - 1; at >= 0; at--) this.sink(at, items[at] as T);
   }
 
   get top(): T | undefined {
     return this.items[0];
   }
 
-  /** The top got worse: moves it to where it now belongs. */
-  topChanged(): void {
-    this.sink(0);
+  /** Changes the top, if there is one, and keeps it where `change` says so. */
+  revise(change: (top: T) => boolean): void {
+    const { top } = this;
+    if (top === undefined) return;
+    if (change(top)) this.topIs(top);
+    else this.dropTop();
   }
 
-  dropTop(): void {
+  /** This one takes the place of the top. */
+  topIs(item: T): void {
+    this.sink(0, item);
+  }
+
+  private dropTop(): void {
     const last = this.items.pop();
-    if (last === undefined || this.items.length === 0) return;
-    this.items[0] = last;
-    this.sink(0);
+    if (last !== undefined && this.items.length > 0) this.topIs(last);
   }
 
-  private sink(from: number): void {
+  private sink(from: number, moved: T): void {
     const { items, before } = this;
-    const moved = items[from];
-    if (moved === undefined) return;
     let at = from;
     for (;;) {
       const left = 2 * at + 1;

@@ -5,6 +5,7 @@ import { isTerminal, isWantedActive, observedState } from '@swarmkit/sdk/model/t
 import { compareTimestamps } from '@swarmkit/sdk/model/time';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { Heap } from './heap.js';
 
 /** Tasks that are equal to the scheduler: one of them speaks for all. */
 export type Group = readonly [Task, ...Task[]];
@@ -16,7 +17,7 @@ export interface PendingWork {
   readonly unwanted: readonly Task[];
   /** Tied to a node from birth; they only need its nod. */
   readonly preassigned: readonly Task[];
-  /** Equal tasks together, oldest group first, tasks in the order of slots. */
+  /** Equal tasks together, the group with the oldest one first, which also stands first in its group. */
   readonly groups: readonly Group[];
 }
 
@@ -32,7 +33,7 @@ export function pendingWork(view: View, dirty: Dirty): PendingWork {
     else if (task.nodeId !== '') preassigned.push(task);
     else queue.push(task);
   }
-  return { unwanted, preassigned: preassigned.sort(byAge), groups: grouped(queue.sort(byAge)) };
+  return { unwanted, preassigned: preassigned.sort(byAge), groups: grouped(queue) };
 }
 
 /**
@@ -60,15 +61,47 @@ function dirtyPending(view: View, dirty: Dirty): Task[] {
 
 /** By service and spec version; a task without a spec version may differ from all others and stays alone. */
 function grouped(tasks: readonly Task[]): readonly Group[] {
-  const groups = new Map<string, [Task, ...Task[]]>();
+  const alone: Group[] = [];
+  const services = new Map<string, Map<bigint, [Task, ...Task[]]>>();
   for (const task of tasks) {
-    const key =
-      task.specVersion === undefined ? task.id : `${task.serviceId}/${task.specVersion.index}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [task]);
-    else group.push(task);
+    if (task.specVersion === undefined) {
+      alone.push([task]);
+      continue;
+    }
+    const versions = services.get(task.serviceId) ?? new Map<bigint, [Task, ...Task[]]>();
+    services.set(task.serviceId, versions);
+    const group = versions.get(task.specVersion.index);
+    if (group === undefined) versions.set(task.specVersion.index, [task]);
+    else if (byAge(task, group[0]) < 0) {
+      group.push(group[0]);
+      group[0] = task;
+    } else group.push(task);
   }
-  return [...groups.values()];
+  const equal = [...services.values()].flatMap((versions) => [...versions.values()]);
+  return [...alone, ...equal].sort(([a], [b]) => byAge(a, b));
+}
+
+/**
+ * The oldest so many of a group, in their order, and the others in none: thousands may wait, and a turn has
+ * room for a few.
+ */
+export function oldestFirst(
+  group: readonly Task[],
+  count: number,
+): { readonly first: readonly Task[]; readonly rest: readonly Task[] } {
+  if (group.length <= count) return { first: [...group].sort(byAge), rest: [] };
+  const first = group.slice(0, count);
+  const rest: Task[] = [];
+  const youngest = new Heap(first, (a, b) => byAge(a, b) > 0);
+  for (const task of group.slice(count)) {
+    const { top } = youngest;
+    if (top === undefined || byAge(task, top) > 0) rest.push(task);
+    else {
+      rest.push(top);
+      youngest.topIs(task);
+    }
+  }
+  return { first: first.sort(byAge), rest };
 }
 
 function byAge(a: Task, b: Task): number {

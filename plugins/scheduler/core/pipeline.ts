@@ -37,10 +37,14 @@ export class Pipeline {
       const filter = this.filters.find((each) => !each.passes(this.task, node));
       if (filter !== undefined) charged.set(filter, (charged.get(filter) ?? 0) + 1);
     }
+    // Ties in filter order: sorting keeps it.
     return this.filters
-      .filter((filter) => charged.has(filter))
-      .sort((a, b) => (charged.get(b) ?? 0) - (charged.get(a) ?? 0))
-      .map((filter) => filter.explain(charged.get(filter) ?? 0))
+      .flatMap((filter) => {
+        const count = charged.get(filter);
+        return count === undefined ? [] : [{ filter, count }];
+      })
+      .sort((a, b) => b.count - a.count)
+      .map(({ filter, count }) => filter.explain(count))
       .join('; ');
   }
 }

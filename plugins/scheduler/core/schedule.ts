@@ -10,7 +10,7 @@ import { changedStatus } from '@swarmkit/sdk/model/task-status';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { ClusterLoad, type NodeState } from './cluster-load.js';
-import { type Group, isGroup, pendingWork } from './pending-work.js';
+import { type Group, isGroup, oldestFirst, pendingWork } from './pending-work.js';
 import { Pipeline } from './pipeline.js';
 import { spreadTree } from './spread-tree.js';
 
@@ -44,12 +44,18 @@ export function schedule(
   } while (turn.placed > before && turn.placed < limit && refused.length + unplaced.length > 0);
   // Not all of them were looked at to the end, so nobody knows yet why one has no place.
   if (turn.placed >= limit)
-    return { unfinished: [...left, ...[refused, ...unplaced].flat().map(refOf)] };
+    return { unfinished: [...left, ...again(turn, [...refused, ...unplaced.flat()])] };
   // Reasons come last: what was placed meanwhile is part of them, so they hold when they are told.
   for (const task of refused) explainRefusal(turn, task);
   for (const group of unplaced) explainGroup(turn, group);
   return { unfinished: left };
 }
+
+/** All that wait are looked at again when a node has changed, and to name one is shorter than to name them. */
+const again = (turn: Turn, waiting: readonly Task[]): readonly ObjectRef[] =>
+  waiting.length > 100
+    ? [...turn.cluster.nodes().slice(0, 1)].map(({ node }) => ({ kind: 'node', id: node.id }))
+    : waiting.map(refOf);
 
 const refOf = ({ id }: Task): ObjectRef => ({ kind: 'task', id });
 
@@ -96,20 +102,29 @@ function placeGroup(turn: Turn, group: Group): readonly Task[] {
   const { cluster, policies } = turn;
   const pipeline = pipelineOf(turn, group[0]);
   const tree = spreadTree(group[0], cluster.nodes(), pipeline, policies.scorers);
-  for (const [at, task] of group.entries()) {
-    const node = at < turn.share && turn.placed < turn.limit ? tree.best() : undefined;
-    if (node === undefined) return group.slice(at);
+  if (tree.best() === undefined) return group;
+  const room = Math.min(turn.share, turn.limit - turn.placed);
+  const { first, rest } = oldestFirst(group, Math.max(0, room));
+  for (const [at, task] of first.entries()) {
+    const node = tree.best();
+    if (node === undefined) return [...first.slice(at), ...rest];
     assign(turn, task, node, 'scheduler assigned task to node');
     tree.placed();
   }
-  return [];
+  return rest;
 }
 
 function explainGroup(turn: Turn, group: Group): void {
   if (isOutdated(turn, group[0])) return;
   const why = pipelineOf(turn, group[0]).explain(turn.cluster.nodes());
   const reason = why === '' ? 'no suitable node' : `no suitable node (${why})`;
-  for (const task of group) explain(turn, task, reason);
+  for (const [at, task] of group.entries()) {
+    if (turn.told >= turn.limit) {
+      turn.left.push(...again(turn, group.slice(at)));
+      return;
+    }
+    explain(turn, task, reason);
+  }
 }
 
 function explainRefusal(turn: Turn, task: Task): void {

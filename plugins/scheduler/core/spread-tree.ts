@@ -102,13 +102,12 @@ class Leaf implements Branch {
   }
 
   placed(): void {
-    const candidate = this.fit.top;
-    if (candidate === undefined) return;
-    this.tasks += 1;
-    if (this.group.pipeline.stillPasses(candidate.node)) {
+    this.fit.revise((candidate) => {
+      this.tasks += 1;
+      if (!this.group.pipeline.stillPasses(candidate.node)) return false;
       candidate.scores = scoresOf(this.group, candidate.node);
-      this.fit.topChanged();
-    } else this.fit.dropTop();
+      return true;
+    });
   }
 }
 
@@ -129,12 +128,11 @@ class Fork implements Branch {
   }
 
   placed(): void {
-    const child = this.open.top;
-    if (child === undefined) return;
-    this.tasks += 1;
-    child.placed();
-    if (child.best === undefined) this.open.dropTop();
-    else this.open.topChanged();
+    this.open.revise((child) => {
+      this.tasks += 1;
+      child.placed();
+      return child.best !== undefined;
+    });
   }
 }
 
@@ -148,9 +146,9 @@ const scoresOf = ({ task, scorers }: Group, node: NodeState): readonly number[] 
   scorers.map((scorer) => scorer.score(task, node));
 
 function isBetter(a: Candidate, b: Candidate): boolean {
-  for (let i = 0; i < a.scores.length; i++) {
-    const difference = (a.scores[i] ?? 0) - (b.scores[i] ?? 0);
-    if (difference !== 0) return difference < 0;
+  for (const [i, score] of a.scores.entries()) {
+    const other = b.scores[i];
+    if (other !== undefined && score !== other) return score < other;
   }
   return a.node.node.id < b.node.node.id;
 }
@@ -173,4 +171,4 @@ function labelReader(descriptor: string): LabelReader | undefined {
 }
 
 const labelOf = (labels: Readonly<Record<string, string>> | undefined, key: string): string =>
-  labels !== undefined && Object.hasOwn(labels, key) ? (labels[key] ?? '') : '';
+  labels !== undefined && Object.hasOwn(labels, key) ? String(labels[key]) : '';
