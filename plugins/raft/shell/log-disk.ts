@@ -33,8 +33,11 @@ import {
 } from './log-record.js';
 import { corrupt } from './raft-error.js';
 
-/** Keep one batch, and with it one stop of the event loop, short. */
-const CHUNK_BYTES = 1024 * 1024;
+/**
+ * Keeps one batch short, and with it one stop of the event loop: entries that come meanwhile wait for it. A MiB
+ * takes 4 to 8 ms where this takes 1.
+ */
+const CHUNK_BYTES = 256 * 1024;
 const DELETES_A_BATCH = 1_000;
 const RESEALED_AT_ONCE = 200;
 
