@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { isTerminal } from '@swarmkit/sdk/model/task';
 import { BUSYBOX_REFERENCE } from '@swarmkit/sdk/testkit/busybox-image';
 import { ConfChange, ConfChangeType, EntryType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import {
+  CreateNetworkRequest,
+  ListNetworksRequest,
+  ListNodesRequest,
+  ListServicesRequest,
+  ListTasksRequest,
+} from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import type { NetworkAttachment } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { EndpointSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { NodeRole } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { openStateFolder } from '@swarmkit/swarmd/offline';
 import { Cleanup } from '../harness/cleanup.js';
@@ -13,6 +23,13 @@ import { until } from '../harness/until.js';
 
 /** Real Docker engines and our nodes as managers of one swarm: one log and one state, whoever leads. */
 
+interface Addresses {
+  readonly network: string;
+  readonly service: readonly string[];
+  readonly tasks: readonly string[];
+  readonly nodes: readonly string[];
+}
+
 const onWorkers = { placement: { constraints: ['node.role==worker'] } };
 
 describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
@@ -23,6 +40,9 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
   let webId = '';
   /** Tasks of `web` that nobody may restart. */
   let lives: readonly string[] = [];
+  /** On an overlay network, with a published port, and only on the engine that is a worker. */
+  let meshedId = '';
+  let given: Addresses;
   let passed = 0;
 
   before(async () => {
@@ -55,6 +75,46 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
     return created.id;
   };
 
+  /** Addresses, wherever they are, of what is on the network `front` and on ingress; of nodes only engines'. */
+  const addresses = (): Promise<Addresses> =>
+    group.ask(async ({ control }) => {
+      const { networks } = await control.listNetworks(ListNetworksRequest.create());
+      const { services } = await control.listServices(ListServicesRequest.create());
+      const { tasks } = await control.listTasks(ListTasksRequest.create());
+      const { nodes } = await control.listNodes(ListNodesRequest.create());
+      const front = defined(networks.find(({ spec }) => spec?.annotations?.name === 'front'));
+      const meshed = defined(services.find(({ id }) => id === meshedId));
+      const attached = (attachments: readonly NetworkAttachment[]): readonly string[] =>
+        attachments.map((one) => `${one.network?.id} ${one.addresses.join()}`);
+      const live = tasks.filter((task) => task.serviceId === meshedId && !isTerminal(task));
+      return {
+        network: JSON.stringify([front.driverState, front.ipam]),
+        service: (meshed.endpoint?.virtualIps ?? []).map((vip) => `${vip.networkId} ${vip.addr}`),
+        tasks: live.flatMap((task) => attached(task.networks)).sort(),
+        nodes: nodes
+          .filter(({ description }) => description?.hostname.startsWith('docker-'))
+          .flatMap(({ attachments }) => attached(attachments))
+          .sort(),
+      };
+    });
+
+  /** Nobody's address changed, and one more task has some that nobody else has. */
+  const oneMore = async (count: number): Promise<void> => {
+    const before = given;
+    assert.deepEqual(await addresses(), before, 'the new leader leaves what the old one gave');
+    await group.ask((swarm) => swarm.change(meshedId, (spec) => withReplicas(spec, count)));
+    await group.running(meshedId, count);
+    given = await addresses();
+    assert.deepEqual(
+      [given.network, given.service, given.nodes],
+      [before.network, before.service, before.nodes],
+    );
+    for (const one of before.tasks) assert.ok(given.tasks.includes(one), `${one} stays`);
+    const all = [...given.service, ...given.tasks, ...given.nodes];
+    assert.equal(given.tasks.length, 2 * count);
+    assert.equal(new Set(all).size, all.length, `somebody has an address twice: ${all.join('; ')}`);
+  };
+
   it('are one group: docker swarm join with our token makes an engine a manager', async () => {
     await group.managers('ours-1', 'docker-1', 'docker-2');
     await group.docker('docker-worker', 'worker');
@@ -76,7 +136,24 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
     lives = await group.running(webId, 4);
     const theirs = await dockerService(defined(dockers[1]), 'theirs');
     await group.running(theirs, 2);
-    for (const node of [ours, ...dockers]) assert.deepEqual(await names(node), ['theirs', 'web']);
+    const { network } = await ours.swarm.control.createNetwork(
+      CreateNetworkRequest.fromPartial({
+        spec: { annotations: { name: 'front' }, driverConfig: { name: 'overlay' } },
+      }),
+    );
+    const meshed = serviceSpec({
+      name: 'meshed',
+      task: {
+        networks: [{ target: defined(network).id }],
+        placement: { constraints: ['node.hostname==docker-worker'] },
+      },
+    });
+    const endpoint = EndpointSpec.fromPartial({ ports: [{ targetPort: 80 }] });
+    meshedId = (await ours.swarm.create({ ...meshed, endpoint })).id;
+    await group.running(meshedId, 1);
+    given = await addresses();
+    for (const node of [ours, ...dockers])
+      assert.deepEqual(await names(node), ['meshed', 'theirs', 'web']);
     passed++;
   });
 
@@ -84,12 +161,13 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
     await ours.kill();
     const leader = await group.leader();
     assert.equal(leader.kind, 'docker');
+    await oneMore(2);
     const created = await dockerService(leader, 'under-docker');
     await group.running(created, 2);
     await untouched(4);
     await ours.start();
     await group.managers('ours-1', 'docker-1', 'docker-2');
-    assert.deepEqual(await names(ours), ['theirs', 'under-docker', 'web']);
+    assert.deepEqual(await names(ours), ['meshed', 'theirs', 'under-docker', 'web']);
     for (const docker of dockers) await group.agreeOnNodes(ours, docker);
     passed++;
   });
@@ -119,10 +197,11 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
     assert.ok(tookMs > 8_000, `${tookMs} ms`);
     await group.ask((swarm) => swarm.change(webId, (spec) => withReplicas(spec, 6)));
     await untouched(6);
+    await oneMore(3);
     await engine.start();
     await group.managers('ours-1', 'ours-2', engine.name);
     await group.agreeOnNodes(leader, engine);
-    assert.deepEqual(await names(engine), ['theirs', 'under-docker', 'web']);
+    assert.deepEqual(await names(engine), ['meshed', 'theirs', 'under-docker', 'web']);
     passed++;
   });
 
