@@ -279,7 +279,8 @@ async function lastSnapshots(
 }
 
 /** Fields that only we have, numbered from 1000: an engine drops them as any other that it does not know. */
-const ofOurs = /\.(?:addressHistory|restartBackoff|status\.runningSince|status\.drainUntil)\./;
+const ofOurs =
+  /\.(?:addressHistory|restartBackoff|status\.runningSince|status\.drainUntil|networkBootstrapKeys\.\d+\.madeAt)\./;
 
 /** Where they differ, by object; the order of maps and fields of ours left out. */
 function unexplained(one: RawObjects, other: RawObjects): ReadonlyMap<string, readonly string[]> {

@@ -119,7 +119,10 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
     await group.managers('ours-1', 'docker-1', 'docker-2');
     await group.docker('docker-worker', 'worker');
     await group.ours('our-worker', 'worker');
-    await until('all are listed', async () => (await group.list()).length === 5);
+    await until('all are listed, and have said who they are', async () => {
+      const nodes = await group.list();
+      return nodes.filter(({ description }) => description !== undefined).length === 5;
+    });
     for (const docker of dockers) {
       await group.agreeOnNodes(ours, docker);
       const listed = await defined(docker.peer).docker.listNodes();
