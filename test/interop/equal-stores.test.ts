@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { BUSYBOX_REFERENCE } from '@swarmkit/sdk/testkit/busybox-image';
 import {
@@ -26,6 +28,7 @@ import {
 } from '../harness/store-snapshot.js';
 import { defined, type Swarm } from '../harness/swarm.js';
 import { until } from '../harness/until.js';
+import { root } from '../house/source-files.js';
 
 /**
  * A thousand objects of every kind, made, changed and removed through engines and ours in turn, under an
@@ -278,9 +281,16 @@ async function lastSnapshots(
   return [defined(theirs.get(common)), defined(mine.get(common))];
 }
 
-/** Fields that only we have, numbered from 1000: an engine drops them as any other that it does not know. */
-const ofOurs =
-  /\.(?:addressHistory|restartBackoff|status\.runningSince|status\.drainUntil|networkBootstrapKeys\.\d+\.madeAt)\./;
+/** Fields that only we have are numbered from 1000: an engine drops them as any other that it does not know. */
+const ofOurs = new RegExp(`\\.(?:${ourFields().join('|')})(?:\\.|:)`);
+
+function ourFields(): readonly string[] {
+  const folder = path.join(root, 'sdk/wire/proto/swarmkit');
+  const texts = readdirSync(folder).map((name) => readFileSync(path.join(folder, name), 'utf8'));
+  const names = texts.flatMap((text) => [...text.matchAll(/(\w+) = 1\d{3};/g)]);
+  assert.ok(names.length > 0);
+  return names.map(([, name = '']) => name.replaceAll(/_(\w)/g, (_, c) => c.toUpperCase()));
+}
 
 /** Where they differ, by object; the order of maps and fields of ours left out. */
 function unexplained(one: RawObjects, other: RawObjects): ReadonlyMap<string, readonly string[]> {
