@@ -61,7 +61,7 @@ function settings(): Settings {
 /** Every seed of this process's share, one report a line. */
 async function work(settings: Settings, share: number): Promise<void> {
   const real = settings.raft === undefined ? plugins : await withRaft(settings.raft);
-  const set = settings.mutant === undefined ? real : mutants[settings.mutant](real);
+  const set = settings.mutant === undefined ? real : mutants[settings.mutant].make(real);
   for (let i = share; i < settings.seeds; i += settings.jobs) {
     const report = await runSeed({
       seed: settings.first + i,

@@ -3,6 +3,7 @@
  * wrong in one place.
  */
 import { Ipam } from '@swarmkit/sdk/contracts/ipam';
+import { Consensus, type StateMachine } from '@swarmkit/sdk/contracts/consensus';
 import { type Reconciler, Reconcilers } from '@swarmkit/sdk/contracts/reconciler';
 import { type Draft, type ObjectKind, type Objects, Store } from '@swarmkit/sdk/contracts/store';
 import { observedState } from '@swarmkit/sdk/model/task';
@@ -12,56 +13,211 @@ import {
   TaskState,
   TaskStatus,
   UpdateConfig_FailureAction,
+  UpdateConfig_UpdateOrder,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { interceptProvided, interceptTaken } from './world/intercept.js';
 import type { PluginSet } from './world/machine.js';
 
-type Mutant = (real: PluginSet) => PluginSet;
+interface Mutant {
+  /** The checker that must find it: not another one. */
+  readonly wakes: string;
+  readonly profile: 'raft' | 'orchestration';
+  make(real: PluginSet): PluginSet;
+}
+
 /** How an object looks to the one that is deceived; undefined: as if it were not there. */
 type Lens = <K extends ObjectKind>(kind: K, object: Objects[K]) => Objects[K] | undefined;
+/** What is written in place of what the plugin wrote. */
+type Hand = <K extends ObjectKind>(kind: K, object: Objects[K], real: Objects[K]) => Objects[K];
 
 export const mutants = {
   /** What was acknowledged may be lost: the disk answers before it has written. */
-  'no-fsync': (real) => ({ ...real, disk: 'lies' }),
+  'no-fsync': {
+    wakes: 'log matching',
+    profile: 'raft',
+    make: (real) => ({ ...real, disk: 'lies' }),
+  },
+  /** A manager drops an entry now and then. */
+  'entry-dropped': {
+    wakes: 'state equality',
+    profile: 'raft',
+    make: (real) => ({ ...real, store: interceptTaken(real.store, Consensus, dropping) }),
+  },
   /** The dispatcher takes any report for news. */
-  'status-goes-back': (real) =>
-    withManager(real, 'dispatcher', (plugin) =>
-      interceptTaken(plugin, Store, (store) =>
-        Object.create(store, {
-          update: {
-            value: ((writer, change, options) =>
-              store.update(
-                writer,
-                (draft) => change(through(draft, forgetStatus)),
-                options,
-              )) as Store['update'],
-          },
-        }),
+  'status-goes-back': {
+    wakes: 'states go forward',
+    profile: 'orchestration',
+    make: (real) =>
+      withManager(real, 'dispatcher', (plugin) =>
+        interceptTaken(plugin, Store, (store) =>
+          Object.create(store, {
+            update: {
+              value: ((writer, change, options) =>
+                store.update(
+                  writer,
+                  (draft) => change(through(draft, forgetStatus)),
+                  options,
+                )) as Store['update'],
+            },
+          }),
+        ),
       ),
-    ),
+  },
+  /** What was let go is called back. */
+  'desired-falls': {
+    wakes: 'desired goes up',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'orchestrator', honest, callBack),
+  },
+  /** The scheduler puts what is bound to a node on another. */
+  'moved-away': {
+    wakes: 'a task stays',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'scheduler', honest, elsewhere),
+  },
+  /** The orchestrator does not see what waits for a node, and makes one more. */
+  'two-a-slot': {
+    wakes: 'one live task a slot',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'orchestrator', blindToWaiting),
+  },
   /** The scheduler takes every node for a giant. */
-  'no-resources': (real) => deceived(real, 'scheduler', giant),
+  'no-resources': {
+    wakes: 'no node over its resources',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'scheduler', giant),
+  },
   /** The updater takes everything at once. */
-  'no-parallelism': (real) => deceived(real, 'orchestrator', allAtOnce),
+  'no-parallelism': {
+    wakes: 'update parallelism',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'orchestrator', allAtOnce),
+  },
+  /** The updater stops the old task first, whatever the order. */
+  'stops-first': {
+    wakes: 'update order',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'orchestrator', stopFirst),
+  },
+  /** The updater takes a task that was told to stop for one that has. */
+  'does-not-wait': {
+    wakes: 'update order',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'orchestrator', hasty),
+  },
   /** The updater never minds failures. */
-  'no-failure-ratio': (real) => deceived(real, 'orchestrator', heedless),
+  'no-failure-ratio': {
+    wakes: 'update failure ratio',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'orchestrator', heedless),
+  },
   /** Completed tasks of jobs are forgotten. */
-  'jobs-again': (real) => deceived(real, 'orchestrator', forgetful),
+  'jobs-again': {
+    wakes: 'a job runs once',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'orchestrator', forgetful),
+  },
   /** Drained nodes look active to everybody who plans. */
-  'no-drain': (real) => deceived(deceived(real, 'orchestrator', undrained), 'scheduler', undrained),
+  'no-drain': {
+    wakes: 'convergence',
+    profile: 'orchestration',
+    make: (real) => deceived(deceived(real, 'orchestrator', undrained), 'scheduler', undrained),
+  },
   /** Addresses are given without a look at who has them. */
-  'blind-ipam': (real) =>
-    withManager(real, 'allocator', (plugin) =>
-      interceptTaken(plugin, Ipam, (ipam) => ({
-        ...ipam,
-        address: (request) => ipam.address({ ...request, held: new Set(), after: undefined }),
-      })),
-    ),
+  'blind-ipam': {
+    wakes: 'one holder an address',
+    profile: 'orchestration',
+    make: (real) =>
+      withManager(real, 'allocator', (plugin) =>
+        interceptTaken(plugin, Ipam, (ipam) => ({
+          ...ipam,
+          address: (request) => ipam.address({ ...request, held: new Set(), after: undefined }),
+        })),
+      ),
+  },
   /** Nothing that ended is ever replaced. */
-  'no-restart': (real) => deceived(real, 'orchestrator', rosy),
+  'no-restart': {
+    wakes: 'convergence',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'orchestrator', rosy),
+  },
+  /** A bug in a plugin of the leader. */
+  throws: {
+    wakes: 'no faults',
+    profile: 'orchestration',
+    make: (real) => deceived(real, 'reaper', broken),
+  },
 } satisfies Readonly<Record<string, Mutant>>;
 
 export type MutantName = keyof typeof mutants;
+
+/**
+ * Cores of plugins/raft/test/mutants.ts that whole clusters must find too, by the name there, and the
+ * checker that finds them.
+ */
+export const clusterCores: Readonly<Record<string, string>> = {
+  'vote twice': 'one leader a term',
+  'read index without quorum': 'linearizability',
+};
+
+const DROPPED_EVERY = 60;
+
+function dropping(consensus: Consensus): Consensus {
+  let applied = 0;
+  return Object.create(consensus, {
+    attach: {
+      value: (machine: StateMachine) =>
+        consensus.attach({
+          apply: (entry) => {
+            if (++applied % DROPPED_EVERY !== 0) machine.apply(entry);
+          },
+          snapshot: () => machine.snapshot(),
+          restore: (bytes, index) => machine.restore(bytes, index),
+        }),
+    },
+  }) as Consensus;
+}
+
+const honest: Lens = (_kind, object) => object;
+
+const callBack: Hand = (kind, object, real) =>
+  is('task', kind, object) &&
+  is('task', kind, real) &&
+  real.desiredState === TaskState.READY &&
+  object.desiredState === TaskState.RUNNING
+    ? as(kind, { ...object, desiredState: TaskState.ASSIGNED })
+    : object;
+
+/** One that has waited for room there. */
+const elsewhere: Hand = (kind, object, real) => {
+  if (!is('task', kind, object) || !is('task', kind, real)) return object;
+  if (real.nodeId === '' || real.status?.err === '' || observedState(object) < TaskState.ASSIGNED)
+    return object;
+  const nodeId = real.nodeId.startsWith('agent1') ? 'manager1node' : 'agent1node';
+  return as(kind, { ...object, nodeId: nodeId.padEnd(25, '0') });
+};
+
+const blindToWaiting: Lens = (kind, object) =>
+  is('task', kind, object) && observedState(object) === TaskState.PENDING ? undefined : object;
+
+const stopFirst: Lens = (kind, object) => {
+  if (!is('service', kind, object) || object.spec?.update === undefined) return object;
+  const update = { ...object.spec.update, order: UpdateConfig_UpdateOrder.STOP_FIRST };
+  return as(kind, { ...object, spec: { ...object.spec, update } });
+};
+
+const hasty: Lens = (kind, object) =>
+  is('task', kind, object) &&
+  object.desiredState === TaskState.SHUTDOWN &&
+  observedState(object) <= TaskState.RUNNING
+    ? as(kind, { ...object, status: TaskStatus.create({ state: TaskState.SHUTDOWN }) })
+    : object;
+
+const broken: Lens = (kind, object) => {
+  if (is('task', kind, object) && observedState(object) === TaskState.FAILED)
+    throw new Error('a bug on purpose');
+  return object;
+};
 
 const forgetStatus: Lens = (kind, object) =>
   is('task', kind, object) ? as(kind, { ...object, status: TaskStatus.create() }) : object;
@@ -113,7 +269,7 @@ const as = <K extends ObjectKind>(_kind: K, object: Objects[ObjectKind]): Object
   object as Objects[K];
 
 /** A draft that shows objects through the lens, and writes what it is told and nothing else. */
-function through(draft: Draft, lens: Lens): Draft {
+function through(draft: Draft, lens: Lens, hand: Hand = (_kind, object) => object): Draft {
   const shown = new WeakMap<object, object>();
   const show = <K extends ObjectKind>(kind: K, real: Objects[K]): Objects[K] | undefined => {
     if (shown.has(real)) return shown.get(real) as Objects[K];
@@ -130,7 +286,7 @@ function through(draft: Draft, lens: Lens): Draft {
     for (const key of Object.keys(meant))
       if (meant[key] === seen[key as keyof typeof seen])
         meant[key] = real[key as keyof typeof real];
-    return draft.update(kind, meant as unknown as Objects[K]);
+    return draft.update(kind, hand(kind, meant as unknown as Objects[K], real));
   };
   return Object.create(draft, {
     get: {
@@ -144,16 +300,16 @@ function through(draft: Draft, lens: Lens): Draft {
         draft.find(kind, by).flatMap((found) => show(kind, found) ?? [])) as Draft['find'],
     },
     update: { value: update },
-    as: { value: ((writer) => through(draft.as(writer), lens)) as Draft['as'] },
+    as: { value: ((writer) => through(draft.as(writer), lens, hand)) as Draft['as'] },
   }) as Draft;
 }
 
-const deceived = (real: PluginSet, id: string, lens: Lens): PluginSet =>
+const deceived = (real: PluginSet, id: string, lens: Lens, hand?: Hand): PluginSet =>
   withManager(real, id, (plugin) =>
     interceptProvided(plugin, Reconcilers, (stage: Reconciler) => ({
       writer: stage.writer,
       order: stage.order,
-      reconcile: (input) => stage.reconcile({ ...input, draft: through(input.draft, lens) }),
+      reconcile: (input) => stage.reconcile({ ...input, draft: through(input.draft, lens, hand) }),
     })),
   );
 

@@ -10,7 +10,7 @@ import { takeOverCombinedSignals } from './engine/signals.js';
 import { healServices } from './load/heal.js';
 import { Registers } from './load/registers.js';
 import { ServiceLoad } from './load/service-load.js';
-import type { PluginSet } from './world/machine.js';
+import type { Machine, PluginSet } from './world/machine.js';
 import { Nemesis } from './world/nemesis.js';
 import { World } from './world/world.js';
 
@@ -35,6 +35,8 @@ export interface SeedReport {
 
 const BOOT_MS = 60_000;
 const CONVERGE_MS = 240_000;
+/** Longer than it takes the others to have another leader. */
+const RUSH_MS = 4_000;
 
 let running: World | undefined;
 let isPrepared = false;
@@ -86,6 +88,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedReport> {
 }
 
 class Play {
+  private rushes = 0;
   private readonly nemesis: Nemesis;
   private readonly registers: Registers;
   private readonly load: ServiceLoad;
@@ -103,6 +106,7 @@ class Play {
       world,
       seededRandom(`${options.seed}/nemesis`),
       forRaft ? 3_000 : 5_000,
+      (leader) => this.rush(leader),
     );
     this.registers = new Registers(
       2,
@@ -159,6 +163,18 @@ class Play {
       'begins',
       () => void load.work(forRaft ? 6_000 : 3_000),
     );
+  }
+
+  /** One user stays with the leader that is cut off, another goes to the managers that are not. */
+  private rush(leader: Machine): void {
+    const { world, registers } = this;
+    const name = `rush-${++this.rushes}`;
+    const others = world.managers.filter((other) => other !== leader);
+    const clients = [
+      world.client(`${name}-leader`, [leader]),
+      world.client(`${name}-others`, others),
+    ];
+    registers.rush(name, clients, RUSH_MS);
   }
 
   private async converge(): Promise<void> {

@@ -28,6 +28,7 @@ export class Ledger {
   private readonly lines = new Map<bigint, Line>();
   private readonly states = new Map<bigint, State>();
   private readonly leaders = new Map<bigint, string>();
+  private readonly speakers = new Map<bigint, string>();
   /** By index and term: an entry of somebody's log, committed or not. */
   private readonly written = new Map<string, Written>();
   /** By member: the last index applied in its present life. */
@@ -78,7 +79,8 @@ export class Ledger {
    * What a leader sends of its log. Two logs with the same entry are the same up to there, exactly if an
    * index and a term tell the entry and the one before it.
    */
-  sent(member: string, { type, index, logTerm, entries }: Message): void {
+  sent(member: string, { type, term, index, logTerm, entries }: Message): void {
+    if (fromLeaders.has(type)) this.speaks(member, term);
     if (type !== MessageType.MsgApp) return;
     let [at, after] = [index, logTerm];
     for (const { Index, Term, Data } of entries) {
@@ -100,6 +102,18 @@ export class Ledger {
         );
       [at, after] = [Index, Term];
     }
+  }
+
+  /** Who speaks as the leader of a term is one, also before it has committed anything and says so itself. */
+  private speaks(member: string, term: bigint): void {
+    const known = this.speakers.get(term);
+    if (known === undefined) this.speakers.set(term, member);
+    else
+      this.verdict.holds(
+        known === member,
+        'one leader a term',
+        () => `${known} and ${member} both spoke as the leader of term ${term}`,
+      );
   }
 
   restored(member: string, index: bigint): void {
@@ -153,6 +167,8 @@ export class Ledger {
     return this.leaders.size;
   }
 }
+
+const fromLeaders = new Set([MessageType.MsgApp, MessageType.MsgHeartbeat, MessageType.MsgSnap]);
 
 /** FNV-1a over the bytes and their number. */
 export function hashOf(bytes: Uint8Array): number {

@@ -36,19 +36,21 @@ export class UpdateRules implements Rule {
 
   committed(commit: Commit, oracle: Oracle): void {
     const fresh = new Map<string, Task[]>();
-    const before = new Map<string, Task>();
-    for (const change of commit.changes) {
-      if (change.kind === 'service') this.note(change.object, change.old, commit.index);
-      if (change.kind !== 'task') continue;
-      const { object, old, action } = change;
-      if (old !== undefined) before.set(object.id, old);
-      if (action === 'create')
+    for (const { kind, object, old, action } of commit.changes) {
+      if (kind === 'service') this.note(object, old, commit.index);
+      else if (kind === 'task' && action === 'create')
         fresh.set(object.serviceId, [...(fresh.get(object.serviceId) ?? []), object]);
-      else if (action === 'update' && old !== undefined) this.released(object, old, before, oracle);
     }
+    // What is made is known before what is taken down for it: both may be in one entry.
     for (const [serviceId, tasks] of fresh) {
       const service = oracle.get('service', serviceId);
       if (service !== undefined && !isJob(service)) this.made(service, tasks, commit, oracle);
+    }
+    const before = new Map<string, Task>();
+    for (const { kind, object, old, action } of commit.changes) {
+      if (kind !== 'task' || old === undefined) continue;
+      before.set(object.id, old);
+      if (action === 'update') this.released(object, old, before, oracle);
     }
   }
 

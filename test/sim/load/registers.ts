@@ -56,6 +56,26 @@ export class Registers {
     }
   }
 
+  /**
+   * Many look at one register, each through a client of its own, and all but the first change it: for
+   * when a manager may not know that it leads no more.
+   */
+  rush(name: string, clients: readonly ControlClient[], forMs: number): void {
+    const id = this.ids[0];
+    if (id === undefined) return;
+    const until = this.now() + forMs;
+    for (const [i, client] of clients.entries()) {
+      const work = async (): Promise<void> => {
+        while (!this.stopped && this.now() < until) {
+          const found = await this.read(`${name}/${i}`, client, id);
+          if (found !== undefined && i > 0) await this.set(`${name}/${i}`, client, found);
+          await client.pause(200);
+        }
+      };
+      client.life.later(0, 'rushes', () => void work());
+    }
+  }
+
   private async read(name: string, client: ControlClient, id: string): Promise<Config | undefined> {
     const calledAt = this.now();
     const outcome = await client.call(ControlService.getConfig, { configId: id });

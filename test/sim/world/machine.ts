@@ -416,7 +416,8 @@ function guarded(life: Life, storage: Storage, lies: boolean): Storage {
           batch: (operations) =>
             alive(async () => {
               const written = space.batch(operations);
-              if (lies) written.catch(() => undefined);
+              // Not of what is taken away: who erases looks again, and would find it for ever.
+              if (lies && operations.some((one) => 'put' in one)) written.catch(() => undefined);
               else await written;
             }),
           scan: (range) => (life.alive ? space.scan(range) : silent()),

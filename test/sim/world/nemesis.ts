@@ -23,6 +23,8 @@ export class Nemesis {
     private readonly world: World,
     private readonly random: Random,
     private readonly pauseMs: number,
+    /** The others may soon have another leader, of which this one knows nothing. */
+    private readonly onIsolated: (leader: Machine) => void,
   ) {}
 
   begin(): void {
@@ -143,6 +145,7 @@ export class Nemesis {
         ...(ways & 2 ? ([[other.name, leader.name]] as [string, string][]) : []),
       ]);
     for (const [a, b] of links) world.network.cut(a, b);
+    if (random.int(2) === 0) this.onIsolated(leader);
     this.after(random.next() * 12_000, () => {
       for (const [a, b] of links) world.network.mend(a, b);
     });

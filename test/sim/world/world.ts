@@ -135,14 +135,15 @@ export class World implements Watcher {
     );
   }
 
-  client(name: string): ControlClient {
+  /** It calls these managers and no others. */
+  client(name: string, managers = this.managers): ControlClient {
     const life = new Life(name, this.schedule);
     const peer = { nodeId: name, clusterId: '', role: 'none', address: `${name}:1` } as const;
     const rpc = this.exchange.client({ host: name, life, clock: life.clock, peer });
     return new ControlClient(
       life,
       rpc,
-      this.managers.map((machine) => `unix:/${machine.name}`),
+      managers.map((machine) => `unix:/${machine.name}`),
       seededRandom(`${this.options.seed}/client/${name}`),
     );
   }
