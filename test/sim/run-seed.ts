@@ -72,7 +72,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedReport> {
     world.verdict.blame('no rejection is lost', String((error as Error)?.stack ?? error));
   process.on('unhandledRejection', rejected);
   try {
-    const play = new Play(world, forRaft, options.calm === true);
+    const play = new Play(world, forRaft, profile === 'raft', options.calm === true);
     await play.run(seededRandom(`${name}/play`).int(40_000) + 30_000);
     return {
       seed,
@@ -88,7 +88,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedReport> {
 }
 
 class Play {
-  private rushes = 0;
+  private rushed = 0;
   private readonly nemesis: Nemesis;
   private readonly registers: Registers;
   private readonly load: ServiceLoad;
@@ -99,6 +99,8 @@ class Play {
   constructor(
     private readonly world: World,
     private readonly forRaft: boolean,
+    /** At leaders that are cut off. */
+    private readonly rushes: boolean,
     private readonly calm: boolean,
   ) {
     const { options, schedule, acknowledge } = world;
@@ -168,7 +170,8 @@ class Play {
   /** One user stays with the leader that is cut off, another goes to the managers that are not. */
   private rush(leader: Machine): void {
     const { world, registers } = this;
-    const name = `rush-${++this.rushes}`;
+    if (!this.rushes) return;
+    const name = `rush-${++this.rushed}`;
     const others = world.managers.filter((other) => other !== leader);
     const clients = [
       world.client(`${name}-leader`, [leader]),

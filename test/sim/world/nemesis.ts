@@ -145,7 +145,7 @@ export class Nemesis {
         ...(ways & 2 ? ([[other.name, leader.name]] as [string, string][]) : []),
       ]);
     for (const [a, b] of links) world.network.cut(a, b);
-    if (random.int(2) === 0) this.onIsolated(leader);
+    this.onIsolated(leader);
     this.after(random.next() * 12_000, () => {
       for (const [a, b] of links) world.network.mend(a, b);
     });
