@@ -130,8 +130,8 @@ export interface NodeTally {
 }
 
 /**
- * The slots of a service without reading its tasks. Quiet: one live task, wanted RUNNING, of a known spec
- * version and not past RUNNING (`sdk/model/quiet-slot`), whatever its history.
+ * The slots of a service without reading its tasks. Quiet: one live task, wanted RUNNING (of a job: COMPLETE), of
+ * a known spec version and not past that (`sdk/model/quiet-slot`), whatever its history.
  */
 export interface SlotTally {
   /** How many are quiet. */
@@ -161,7 +161,7 @@ export interface SlotGroup {
   /** That one is younger than the live task. */
   readonly overtaken: boolean;
   has(slot: bigint): boolean;
-  /** Lowest numbers first, without those left out: slots whose live task does not run yet. */
+  /** Lowest numbers first, without those left out: slots whose live task does not run (has not completed) yet. */
   starting(limit: number, leftOut: (slot: bigint) => boolean): readonly bigint[];
   /** The same of those whose live task runs. */
   running(limit: number, leftOut: (slot: bigint) => boolean): readonly bigint[];

@@ -8,12 +8,18 @@ import { TaskState } from '../wire/gen/swarmkit/types.js';
 import { isTerminal, isWantedActive, observedState, taskTime } from './task.js';
 import { compareTimestamps, timestampToMs } from './time.js';
 
-/** Slot numbers begin with 1; 0 is where the tasks of global services are. */
+/**
+ * Of jobs too: a task that is to complete, and has done so or may still. Slot 0 never is: it is where the tasks
+ * of global services are.
+ */
 export const mayBeQuiet = (task: Task): boolean =>
-  task.slot > 0n &&
-  task.desiredState === TaskState.RUNNING &&
-  !isTerminal(task) &&
-  task.specVersion !== undefined;
+  task.slot > 0n && task.specVersion !== undefined && (isQuietTask(task) || isQuietJobTask(task));
+
+const isQuietTask = (task: Task): boolean =>
+  task.desiredState === TaskState.RUNNING && !isTerminal(task);
+
+const isQuietJobTask = (task: Task): boolean =>
+  task.desiredState === TaskState.COMPLETE && observedState(task) <= TaskState.COMPLETE;
 
 /** What a quiet slot is to an update, as far as it can be told without its service. */
 export interface QuietSlot {
@@ -43,7 +49,8 @@ export function quietSlot(tasks: readonly Task[]): QuietSlot | undefined {
 export const groupOfSlot = ({ live, before, overtaken }: QuietSlot): string =>
   `${kindOfTask(live)}|${before === undefined ? '' : kindOfTask(before)}|${overtaken ? 'overtaken' : ''}`;
 
-export const isStarting = (live: Task): boolean => observedState(live) < TaskState.RUNNING;
+/** It does not run yet; of a job, it has not completed. */
+export const isStarting = (live: Task): boolean => observedState(live) < live.desiredState;
 
 /** When a task began to run, or ended before it did; ms, long ago where nobody said. */
 export const settledAt = (task: Task): number =>
@@ -68,12 +75,13 @@ export const holdsTasks = (tasks: readonly Task[]): boolean =>
  * Tasks of one service with the same key have equal specs and equal endpoint specs: what a spec says
  * goes by its version; the endpoint may be younger than that.
  */
-export function kindOfTask({ specVersion, endpoint }: Task): string {
+export function kindOfTask({ specVersion, jobIteration, endpoint }: Task): string {
   const spec = endpoint?.spec;
-  if (spec === undefined) return `${specVersion?.index}`;
+  const version = `${specVersion?.index}${jobIteration === undefined ? '' : `.${jobIteration.index}`}`;
+  if (spec === undefined) return version;
   const ports = spec.ports.map(
     ({ name, protocol, targetPort, publishedPort, publishMode }) =>
       `${protocol}:${targetPort}:${publishedPort}:${publishMode}:${name}`,
   );
-  return `${specVersion?.index}/${spec.mode}/${ports.join('/')}`;
+  return `${version}/${spec.mode}/${ports.join('/')}`;
 }

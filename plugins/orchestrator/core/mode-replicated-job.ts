@@ -21,7 +21,7 @@ export const replicatedJob = ({ maxConcurrent, totalCompletions }: ReplicatedJob
   shape(table) {
     retireFormerTasks(table, isUnfinished);
     const taken = new Set<bigint>();
-    let running = 0;
+    let running = table.hiddenUnderWay;
     for (const slot of table.slots) {
       const state = slotState(table, slot);
       if (state === 'free') continue;
@@ -29,8 +29,14 @@ export const replicatedJob = ({ maxConcurrent, totalCompletions }: ReplicatedJob
       if (state === 'running') running += 1;
     }
     const total = Number(totalCompletions);
-    const missing = Math.min(Number(maxConcurrent) - running, total - taken.size);
-    for (let number = 0n, made = 0; made < missing && !table.isSpent; number += 1n) {
+    const missing = Math.min(Number(maxConcurrent) - running, total - taken.size - table.hidden);
+    // Where slots were not read, none of those is free.
+    const next = (from: bigint): bigint => (table.hidden > 0 ? table.nextFree(from) : from);
+    for (
+      let number = next(0n), made = 0;
+      made < missing && !table.isSpent;
+      number = next(number + 1n)
+    ) {
       if (taken.has(number)) continue;
       table.create({ serviceId: table.service.id, slot: number, nodeId: '' }, TaskState.COMPLETE);
       made += 1;

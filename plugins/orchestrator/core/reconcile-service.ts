@@ -2,6 +2,7 @@
 import { isCleanForGood } from '@swarmkit/sdk/model/dirty-task';
 import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { isOfIteration } from './job-iteration.js';
 import type { Mode } from './mode.js';
 import { global } from './mode-global.js';
 import { globalJob } from './mode-global-job.js';
@@ -58,9 +59,15 @@ const isReaches = (reaches: readonly Reach[]): reaches is Reaches => reaches.len
 
 /** The one that costs least first; the next one where that falls short. The last never does. */
 function reaches(world: World, service: Service): Reaches {
-  if (service.spec?.mode?.$case !== 'replicated') return ['whole'];
+  const mode = service.spec?.mode?.$case;
+  if (mode === 'replicatedJob' && isOfOneIteration(world, service)) return ['restless'];
+  if (mode !== 'replicated') return ['whole'];
   return isCalm(world, service) ? ['restless', 'moving', 'whole'] : ['moving', 'whole'];
 }
+
+/** Its quiet slots have what this iteration asks for, done or under way. */
+const isOfOneIteration = (world: World, service: Service): boolean =>
+  world.draft.slots(service.id).groups.every(({ live }) => isOfIteration(service, live));
 
 /** No update is under way or due, as far as its quiet slots can tell; or a person has to say how it goes on. */
 function isCalm(world: World, service: Service): boolean {

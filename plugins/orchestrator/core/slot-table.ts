@@ -213,6 +213,12 @@ export class SlotTable {
     this.progress = new Map();
   }
 
+  /** Of the quiet slots that were not read, how many have a task that is not where it should get to. */
+  get hiddenUnderWay(): number {
+    const all = Number.POSITIVE_INFINITY;
+    return this.groups.reduce((sum, group) => sum + group.starting(all, this.isRead).length, 0);
+  }
+
   /** The lowest number from this one on that no quiet slot has. */
   nextFree(from: bigint): bigint {
     return this.world.draft.slots(this.service.id).freeFrom(from);

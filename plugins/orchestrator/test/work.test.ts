@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
-import { aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { aNode, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { dirtyOf, runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import { TaskState, UpdateConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { orchestrate } from '../core/orchestrate.js';
@@ -185,6 +185,34 @@ test('a paused update and one that a person has to continue cost a look at what 
   assert.ok(Math.max(...read) <= 6, String(read));
 });
 
+test('a completed task of a job costs a look at what moves, however many were completed before', () => {
+  const read = [30, 300].map((completed) => {
+    const swarm = new Swarm('a');
+    const value = { maxConcurrent: 4n, totalCompletions: BigInt(completed + 50) };
+    const service = swarm.addService('job', { mode: { $case: 'replicatedJob', value } });
+    const task = (slot: number, state: TaskState) =>
+      aTaskOf(service, {
+        slot: BigInt(slot),
+        nodeId: 'a',
+        desiredState: TaskState.COMPLETE,
+        jobIteration: { index: 0n },
+        status: { state },
+      });
+    swarm.store.seed({
+      task: Array.from({ length: completed }, (_, slot) => task(slot, TaskState.COMPLETE)),
+    });
+    swarm.run();
+    assert.equal(swarm.slots('job').at(-1), completed + 3);
+    swarm.work();
+    swarm.work();
+    return tasksRead(swarm, () =>
+      swarm.observe(swarm.inSlot('job', completed + 1).id, TaskState.COMPLETE),
+    );
+  });
+  // Slot 0 is always looked at.
+  assert.deepEqual(read, [1, 1]);
+});
+
 test('numbers in use are left out, however they lie, when more slots are filled', () => {
   const swarm = aged(4, 0);
   swarm.fail(swarm.inSlot('web', 2));
@@ -210,9 +238,12 @@ test('a slot out of date among others that are not: all of them are read, since 
 
 test('a run reads so many slots and no more, and nobody is always last', () => {
   const store = new FakeStore();
-  const value = { maxConcurrent: 60n, totalCompletions: 60n };
-  const job = (id: string) => aService({ id, spec: { mode: { $case: 'replicatedJob', value } } });
-  store.seed({ service: ['a', 'b', 'c'].map(job) });
+  const everywhere = (id: string) =>
+    aService({ id, spec: { mode: { $case: 'global', value: {} } } });
+  store.seed({
+    node: Array.from({ length: 60 }, (_, at) => aNode({ id: `n${at}` })),
+    service: ['a', 'b', 'c'].map(everywhere),
+  });
   while (runStage(store, new Orchestrator(1000)).changes.length > 0);
   const left = ['a', 'b', 'c'].map((first) => {
     store.index = BigInt(parseInt(first, 36));

@@ -34,8 +34,20 @@ const move: fc.Arbitrary<Move> = fc.record({
   slot: fc.constantFrom(1, 2, 300),
 });
 
-const states = [TaskState.ASSIGNED, TaskState.STARTING, TaskState.RUNNING, TaskState.FAILED];
-const desired = [TaskState.READY, TaskState.RUNNING, TaskState.SHUTDOWN, TaskState.REMOVE];
+const states = [
+  TaskState.ASSIGNED,
+  TaskState.STARTING,
+  TaskState.RUNNING,
+  TaskState.COMPLETE,
+  TaskState.FAILED,
+];
+const desired = [
+  TaskState.READY,
+  TaskState.RUNNING,
+  TaskState.COMPLETE,
+  TaskState.SHUTDOWN,
+  TaskState.REMOVE,
+];
 const of = <T>(list: readonly T[], pick: number): T => list[pick % list.length] as T;
 
 function play(draft: Draft, { id, change, pick, slot }: Move): void {
@@ -77,7 +89,8 @@ const fresh = (id: string, pick: number, slot: number): Task =>
     serviceId: 's',
     slot: BigInt(slot),
     specVersion: { index: BigInt(pick % 2) },
-    desiredState: of([TaskState.RUNNING, TaskState.RUNNING, TaskState.SHUTDOWN], pick),
+    desiredState: of([TaskState.RUNNING, TaskState.COMPLETE, TaskState.SHUTDOWN], pick),
+    jobIteration: pick % 3 === 0 ? { index: BigInt(pick % 2) } : undefined,
     status: { state: of(states, pick >> 1) },
   });
 
