@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { root } from '../house/source-files.js';
 import { Cleanup } from '../harness/cleanup.js';
+import { configFile } from '../harness/config-file.js';
 import { Daemon } from '../harness/daemon.js';
 import { swarmctl } from '../harness/run.js';
 import { Swarm } from '../harness/swarm.js';
@@ -13,6 +16,8 @@ import { until } from '../harness/until.js';
 
 const cleanup = new Cleanup();
 let daemon: Daemon;
+/** Where secret plugins are looked for. */
+let plugins: string;
 
 /** Runs a command that must go well, and answers what it printed. */
 async function ctl(...words: readonly string[]): Promise<string> {
@@ -37,7 +42,9 @@ function file(name: string, text: string): string {
 describe('swarmctl against a real daemon', () => {
   before(async () => {
     const stateDir = path.join(cleanup.folder(), 'state');
-    const args = ['--load', path.join(root, 'examples/licensed-nodes')];
+    plugins = cleanup.folder();
+    const config = configFile(cleanup, { 'secret-driver-docker': { folders: [plugins] } });
+    const args = ['--load', path.join(root, 'examples/licensed-nodes'), '--config', config];
     daemon = new Daemon({ stateDir, executor: 'process', args }, cleanup);
     await daemon.start();
     const swarm = new Swarm(daemon.socket);
@@ -112,6 +119,40 @@ describe('swarmctl against a real daemon', () => {
       await ctl(kind, 'rm', 'key');
       assert.doesNotMatch(await ctl(kind, 'ls'), /key/);
     }
+  });
+
+  it('a secret with a driver: each task gets its own value, from a plugin that Docker would ask too', async () => {
+    const vault = createServer((request, response) => {
+      void text(request).then((body) => {
+        const { TaskName } = JSON.parse(body || '{}') as { readonly TaskName?: string };
+        const value = Buffer.from(`for ${TaskName?.split('.').slice(0, 2).join('.')}`);
+        response.end(
+          request.url === '/Plugin.Activate'
+            ? '{"Implements":["secretprovider"]}'
+            : JSON.stringify({ Value: value.toString('base64'), DoNotReuse: true }),
+        );
+      });
+    });
+    cleanup.add('the vault', () => {
+      vault.closeAllConnections();
+      vault.close();
+    });
+    await ctl('secret', 'create', '--driver', 'vault', 'driven');
+    const script = 'cat $SWARMKIT_FILES/run/secrets/driven; echo; exec sleep 1000';
+    await ctl(
+      ...['service', 'create', '--detach', '--name', 'own', '--replicas', '2'],
+      ...['--restart-delay', '100ms', '--secret', 'driven', 'busybox', 'sh', '-c', script],
+    );
+    // Nobody answers to that name yet: the task is made again until somebody does.
+    await until('the reason to be told', async () =>
+      (await ctl('service', 'ps', '--format', 'json', 'own')).includes(
+        'failed to fetch secret driven: plugin \\"vault\\" not found',
+      ),
+    );
+    await new Promise<void>((done) => vault.listen(path.join(plugins, 'vault.sock'), done));
+    await said('own', ['for own.1', 'for own.2']);
+    await ctl('service', 'rm', 'own');
+    await ctl('secret', 'rm', 'driven');
   });
 
   it('networks and volumes: created, shown, removed', async () => {
