@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Open } from '../session.js';
+import { acceptSwitchValues } from './switch-values.js';
 import { addLogFlags, type LogFlags } from './log-flags.js';
 import { addServiceFlags, addUpdateFlags, type ServiceFlags } from '../spec/service-flags.js';
 
@@ -99,6 +100,7 @@ function addCreate(service: Command, open: Open): void {
     .passThroughOptions();
   addWaitFlags(command);
   addServiceFlags(command);
+  acceptSwitchValues(command);
   command.action(
     async (
       image: string | undefined,
@@ -119,6 +121,7 @@ function addUpdate(service: Command, open: Open): void {
   addWaitFlags(command);
   addServiceFlags(command);
   addUpdateFlags(command);
+  acceptSwitchValues(command);
   command.action(async (word: string, flags: ServiceFlags & WaitFlags) => {
     const { updateService } = await import('../actions/service-write.js');
     await updateService(await open(), word, flags);

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { aService } from '@swarmkit/sdk/testkit/fixtures';
+import type {
+  CreateServiceRequest,
+  UpdateServiceRequest,
+} from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { Command } from 'commander';
 import { addServiceCommands } from '../commands/service.js';
+import { FakeCluster } from './fake-cluster.js';
+import { runCtl } from './run-ctl.js';
 
 /** What people write for Docker's CLI must be understood here. Its flags as of 29.0, from `--help`. */
 
@@ -50,3 +57,42 @@ for (const [name, text] of Object.entries(docker))
       .filter((flag) => !ours.has(`--${flag}`));
     assert.deepEqual(missing, []);
   });
+
+test('switches take a value, as in Docker, and what is the container’s own is left alone', async () => {
+  const cluster = new FakeCluster();
+  const argv = [
+    '--detach=true',
+    '--quiet=false',
+    '--tty=1',
+    '--env',
+    '--init=false',
+    '--read-only=0',
+  ];
+  const { code, err } = await runCtl(cluster, [
+    ...['service', 'create', ...argv, 'busybox', 'run', '--tty=false'],
+  ]);
+  assert.equal(code, 0, err);
+  const [created] = cluster.requests<CreateServiceRequest>('createService');
+  const runtime = created?.spec?.task?.runtime;
+  assert.ok(runtime?.$case === 'container');
+  const { tty, readOnly, init, args, env } = runtime.value;
+  assert.deepEqual([tty, readOnly, init], [true, false, undefined]);
+  assert.deepEqual([args, env], [['run', '--tty=false'], ['--init=false']]);
+
+  cluster.services = [aService({ id: 'web', spec: created?.spec as never })];
+  const update = await runCtl(cluster, [
+    'service',
+    'update',
+    '-d',
+    '--tty=false',
+    '--force=false',
+    'web',
+  ]);
+  assert.equal(update.code, 0, update.err);
+  const updated = cluster.requests<UpdateServiceRequest>('updateService')[0]?.spec?.task;
+  assert.ok(updated?.runtime?.$case === 'container');
+  assert.deepEqual([updated.runtime.value.tty, updated.forceUpdate], [false, 0n]);
+
+  const wrong = await runCtl(cluster, ['service', 'create', '--tty=maybe', 'busybox']);
+  assert.equal(wrong.code, 2);
+});
