@@ -25,6 +25,8 @@ export class AddressBook {
   /** Of services and nodes, by network: read in one go, since neither is found by its networks. */
   private others: ReadonlyMap<string, readonly string[]> | undefined;
   private given: Given[] = [];
+  /** Networks that had no address for somebody in this turn. */
+  private readonly lacking = new Set<string>();
 
   constructor(
     private readonly draft: Draft,
@@ -35,7 +37,10 @@ export class AddressBook {
   /** The next address of the network, or the one that is wanted, with its prefix length. */
   take(network: Network, wanted?: string): AddressOrProblem {
     const shelf = this.shelf(network.id);
-    if (wanted === undefined && shelf.full !== undefined) return shelf.full;
+    if (wanted === undefined && shelf.full !== undefined) {
+      this.lacking.add(network.id);
+      return shelf.full;
+    }
     const history = this.history(network.id);
     const answer = this.ipam.address({
       configs: network.ipam?.configs ?? [],
@@ -45,7 +50,10 @@ export class AddressBook {
       resting: history.freed,
     });
     if (answer.address === undefined) {
-      if (wanted === undefined) shelf.full = answer;
+      if (wanted === undefined) {
+        shelf.full = answer;
+        this.lacking.add(network.id);
+      }
       return answer;
     }
     const address = plain(answer.address);
@@ -86,14 +94,29 @@ export class AddressBook {
     if ((freed.get(text) ?? Number.NEGATIVE_INFINITY) < at) freed.set(text, at);
   }
 
+  /** Lets everybody ask again who waits for an address, and notes it if somebody still does. True where somebody may. */
+  askAgain(): boolean {
+    const full = this.draft
+      .find('network', { by: 'all' })
+      .filter(({ addressHistory }) => addressHistory?.full);
+    for (const { id } of full) this.history(id);
+    return full.length > 0;
+  }
+
   /** Writes down what the networks shall remember, and tells how full those are that gave something. */
   close(): readonly Usage[] {
     for (const [id, history] of this.histories) {
       const network = this.draft.get('network', id);
       if (network === undefined) continue;
-      if (history.last === history.before.last && isSame(history.freed, history.before.freed))
+      const full = this.lacking.has(id);
+      const { last, freed } = history.before;
+      if (
+        history.last === last &&
+        isSame(history.freed, freed) &&
+        full === (network.addressHistory?.full ?? false)
+      )
         continue;
-      this.draft.update('network', { ...network, addressHistory: this.written(history) });
+      this.draft.update('network', { ...network, addressHistory: this.written(history, full) });
     }
     const networks = new Map(this.given.map(({ network }) => [network.id, network]));
     return [...networks.values()].map((network) => ({
@@ -138,9 +161,10 @@ export class AddressBook {
     return history;
   }
 
-  private written({ last, freed }: History): AddressHistory {
+  private written({ last, freed }: History, full: boolean): AddressHistory {
     return {
       last,
+      full,
       freed: [...freed]
         .filter(([, at]) => this.now - at < restMs)
         .sort(([a], [b]) => (a < b ? -1 : 1))

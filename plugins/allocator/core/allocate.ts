@@ -30,19 +30,21 @@ export interface Allocation extends TurnResult {
 
 /** Changes about `limit` tasks; those it does not come to are for the next run. */
 export function allocate({ draft, now, dirty }: TurnInput, ipam: Ipam, limit: number): Allocation {
-  allocateNetworks(draft, ipam, dirty);
+  const isNew = allocateNetworks(draft, ipam, dirty);
   const networks = new ClusterNetworks(draft, ipam);
   const book = new AddressBook(draft, ipam, now);
   noteEnded(draft, book, dirty);
-  let mayHaveFreed = somethingWent(draft, dirty);
+  // Where somebody waits for an address, everybody is looked at; else only what changed.
+  const isFull = book.askAgain();
+  let mayHaveFreed = somethingWent(draft, dirty) || isFull;
   // What nodes give up is there for services; what services give up is there for nodes and tasks.
-  for (const node of nodesToLookAt(draft, dirty, mayHaveFreed))
+  for (const node of nodesToLookAt(draft, dirty, isNew || isFull || taskIsGone(draft, dirty)))
     if (dropAttachments(draft, networks, book, node)) mayHaveFreed = true;
   const tasks = waitingTasks(draft, dirty, mayHaveFreed);
   const services = servicesToSettle(draft, networks, dirty, tasks, mayHaveFreed);
   const problems = allocateServices(draft, networks, book, services);
   const withoutAddress: { node: Node; networks: readonly Network[] }[] = [];
-  for (const node of nodesToLookAt(draft, dirty, mayHaveFreed)) {
+  for (const node of nodesToLookAt(draft, dirty, isNew || isFull)) {
     const full = addAttachments(draft, networks, book, node);
     if (full.length > 0) withoutAddress.push({ node, networks: full });
   }
@@ -93,9 +95,14 @@ function somethingWent(view: View, dirty: Dirty): boolean {
   return false;
 }
 
+/** Where it was is not known any more. */
+const taskIsGone = (view: View, dirty: Dirty): boolean =>
+  [...dirty.ids('task')].some((id) => view.get('task', id) === undefined);
+
 /** In the order of ids. */
-function nodesToLookAt(view: View, dirty: Dirty, mayHaveFreed: boolean): readonly Node[] {
-  if (mayHaveFreed) return [...view.find('node', { by: 'all' })].sort(byId);
+function nodesToLookAt(view: View, dirty: Dirty, all: boolean): readonly Node[] {
+  if (all || dirty.everything || dirty.ids('network').size > 0)
+    return [...view.find('node', { by: 'all' })].sort(byId);
   const ids = new Set(dirty.ids('node'));
   for (const id of dirty.ids('task')) {
     const task = view.get('task', id);

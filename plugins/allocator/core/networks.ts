@@ -32,17 +32,22 @@ export const isAllocated = (network: Network): boolean =>
 export const networkName = (network: Network): string =>
   network.spec?.annotations?.name ?? network.id;
 
-/** All that wait are looked at together: one that went may have had what another needs. */
-export function allocateNetworks(draft: Draft, ipam: Ipam, dirty: Dirty): void {
-  if (!dirty.everything && dirty.ids('network').size + dirty.ids('cluster').size === 0) return;
+/** All that wait are looked at together: one that went may have had what another needs. True where one got it. */
+export function allocateNetworks(draft: Draft, ipam: Ipam, dirty: Dirty): boolean {
+  if (!dirty.everything && dirty.ids('network').size + dirty.ids('cluster').size === 0)
+    return false;
+  let any = false;
   const waiting = draft
     .find('network', { by: 'all' })
     .filter((network) => !isAllocated(network))
     .sort(ingressFirst);
   for (const network of waiting) {
     const answer = allocated(draft, ipam, network);
-    if (answer.network !== undefined) draft.update('network', answer.network);
+    if (answer.network === undefined) continue;
+    draft.update('network', answer.network);
+    any = true;
   }
+  return any;
 }
 
 export type NetworkOrProblem =

@@ -320,6 +320,19 @@ test('a node has an address on ingress, and on each overlay network that a task 
   assert.deepEqual(attachments('n'), ['ingress 0.3']);
 });
 
+test('a node for which no address is left gets one when a task elsewhere ends, and the network says meanwhile that it is full', () => {
+  store.seed({ node: [docker('n')] });
+  changeLeader();
+  run();
+  const isFull = () => store.view().get('network', 'front')?.addressHistory?.full;
+  create('web', on(['front'], dnsrr), 5);
+  assert.equal(isFull(), false, 'nobody waits');
+  becomes('web1', TaskState.ASSIGNED, 'n');
+  assert.deepEqual([attachments('n'), isFull()], [['ingress 0.2'], true]);
+  becomes('web2', TaskState.FAILED);
+  assert.deepEqual([attachments('n'), isFull()], [['ingress 0.2', 'front 1.3'], false]);
+});
+
 test('a node without overlay networks is given no address, and keeps what another manager gave it', () => {
   const ingress = store.view().get('network', 'ingress');
   const given = { network: ingress, addresses: ['10.0.0.4/29'] };

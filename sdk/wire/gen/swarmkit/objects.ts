@@ -125,6 +125,8 @@ export interface AddressHistory {
   readonly last: string;
   /** Those that came free of late. */
   readonly freed: readonly FreedAddress[];
+  /** Somebody waits for an address of it. */
+  readonly full: boolean;
   readonly _unknownFields?: { readonly [key: number]: readonly Uint8Array[] } | undefined;
 }
 
@@ -1098,7 +1100,7 @@ export const Network: MessageFns<Network> = {
 };
 
 function createBaseAddressHistory(): AddressHistory {
-  return { last: "", freed: [] };
+  return { last: "", freed: [], full: false };
 }
 
 export const AddressHistory: MessageFns<AddressHistory> = {
@@ -1108,6 +1110,9 @@ export const AddressHistory: MessageFns<AddressHistory> = {
     }
     for (const v of message.freed) {
       FreedAddress.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.full !== false) {
+      writer.uint32(24).bool(message.full);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1143,6 +1148,14 @@ export const AddressHistory: MessageFns<AddressHistory> = {
           message.freed.push(FreedAddress.decode(reader, reader.uint32()));
           continue;
         }
+        case 3: {
+          if (tag !== 24) {
+            break;
+          }
+
+          message.full = reader.bool();
+          continue;
+        }
       }
       reader.keep(message, tag);
     }
@@ -1157,6 +1170,7 @@ export const AddressHistory: MessageFns<AddressHistory> = {
     const message = createBaseAddressHistory() as any;
     message.last = object.last ?? "";
     message.freed = object.freed?.map((e) => FreedAddress.fromPartial(e)) || [];
+    message.full = object.full ?? false;
     if (object._unknownFields !== undefined) {
       message._unknownFields = object._unknownFields;
     }
