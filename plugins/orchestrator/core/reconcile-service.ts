@@ -48,8 +48,12 @@ function reconcile(
 ): boolean {
   // At most twice: a rollback, and a rollback that fails as well.
   let table = new SlotTable(world, service, share, reach);
-  while (stopForFailures(table)) table = new SlotTable(world, table.service, share, reach);
-  const finished = !table.isShort && takeSteps(table);
+  let finished: boolean | undefined;
+  while (finished === undefined) {
+    while (stopForFailures(table)) table = new SlotTable(world, table.service, share, reach);
+    finished = !table.isShort && takeSteps(table);
+    if (finished === undefined) table = new SlotTable(world, table.service, share, reach);
+  }
   if (!table.isShort || !isReaches(further)) return finished;
   return table.room > 0 && reconcile(world, table.service, table.room, further);
 }
@@ -76,13 +80,16 @@ function isCalm(world: World, service: Service): boolean {
   return world.draft.slots(service.id).groups.every(({ live }) => isCleanForGood(service, live));
 }
 
-function takeSteps(table: SlotTable): boolean {
+/** undefined: an update was stopped on the way, and all is to be looked at anew. */
+function takeSteps(table: SlotTable): boolean | undefined {
   // Not before: a rollback brings another spec.
   const mode = modeOf(table.service);
   if (mode === undefined) return true;
   repair(table, mode);
   // Each step counts on the one before it having come to its end.
-  if (table.isSpent) return false;
+  // What was just made may have filled a slot's history, and only then an earlier failure in it counts.
+  if (!table.isSpent && stopForFailures(table)) return undefined;
+  if (table.isSpent || table.isShort) return false;
   const slots = mode.shape(table);
   if (table.isSpent || table.isShort) return false;
   update(table, slots);

@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
-import { aNode, aService, aTask } from '@swarmkit/sdk/testkit/fixtures';
-import { GenericResource, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { aCluster, aNode, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import {
+  GenericResource,
+  TaskState,
+  UpdateStatus_UpdateState,
+} from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { backoffAfter } from '../core/crash-loop.js';
 import { isOfIteration } from '../core/job-iteration.js';
 import { NodeStock } from '../core/node-stock.js';
@@ -74,4 +78,32 @@ test('assigned generic resources of a kind that is gone, of none at all, or with
   assert.equal(holds(discrete('gpu', 1n)), false);
   assert.equal(holds(discrete('gpu', 0n)), true);
   assert.equal(holds(GenericResource.create()), true);
+});
+
+test('a replacement that fills the history of a slot brings out the failure before it in the same run', () => {
+  const swarm = new Swarm('a');
+  swarm.store.seed({
+    cluster: [aCluster({ spec: { orchestration: { taskHistoryRetentionLimit: 2n } } })],
+  });
+  const service = swarm.addService('web', replicas(1));
+  swarm.write((draft) =>
+    draft.update('service', {
+      ...draft.get('service', 'web')!,
+      updateStatus: {
+        state: UpdateStatus_UpdateState.UPDATING,
+        message: '',
+        startedAt: timestampFromMs(swarm.now),
+        completedAt: undefined,
+      },
+    }),
+  );
+  swarm.write((draft) =>
+    draft.create('task', aTaskOf(service, { id: 't', slot: 1n, nodeId: 'a' })),
+  );
+  swarm.now += 1000;
+  swarm.observe('t', TaskState.FAILED);
+  // It compares itself with a second run.
+  swarm.run();
+  assert.equal(swarm.updateState('web'), 'PAUSED');
+  assert.equal(swarm.tasks('web').length, 2);
 });
