@@ -87,7 +87,7 @@ export async function startLeader(): Promise<LeaderHost> {
     onFatal: (error) => faults.push(`the node stopped: ${error.message}`),
   });
   host.lifecycle$.subscribe((fact) => {
-    if (JSON.stringify(fact).includes('fault')) faults.push(JSON.stringify(fact));
+    if (fact.change === 'failed') faults.push(`${fact.plugin} in ${fact.where}: ${fact.error}`);
   });
   await host.start();
   const end = performance.now() + 30_000;
