@@ -32,7 +32,7 @@ function tooManyFailures(table: SlotTable, policy: UpdatePolicy): string | undef
   for (const slot of table.slots) {
     if (!isInReach(table, slot)) continue;
     const { attempt: known, remnant, outdated } = progressOf(table, slot);
-    const attempt = known ?? remnant;
+    const attempt = remnant ?? known;
     if (outdated || attempt?.ofThisUpdate) total += 1;
     if (attempt?.settledAt === undefined) continue;
     if (!hasFailed(table, attempt, policy.monitorMs)) continue;

@@ -17,10 +17,10 @@ export interface SlotProgress {
   readonly outdated: boolean;
   readonly attempt: Attempt | undefined;
   /**
-   * The oldest task of a slot whose history is full and holds no attempt: what stood before it was
-   * forgotten, so it may be the attempt, or came after that. Its failure counts like the attempt's, or a
-   * slot that goes on failing would be cleared of blame; but nothing rests or waits after it, or one that
-   * fails for ever would hold up the others.
+   * Of a slot whose history is full and holds no attempt of this update: its first task of this update, else its oldest.
+   * What stood before it was forgotten, so it may be the attempt, or came after that. While it comes up
+   * the slot is under way; its failure counts like the attempt's, or a slot that goes on failing would be
+   * cleared of blame. Nothing rests after it, or one that fails for ever would hold up the others.
    */
   readonly remnant: Attempt | undefined;
 }
@@ -44,14 +44,13 @@ function lookAt(table: SlotTable, slot: Slot): SlotProgress {
     return { slot, outdated, attempt: undefined, remnant: undefined };
   }
   const limit = historyLimit(table);
-  const replaced = lastDirty >= 0 || limit <= 1;
-  const isFull = slot.tasks.length >= limit;
-  return {
-    slot,
-    outdated: false,
-    attempt: replaced ? attemptOf(table, first) : undefined,
-    remnant: !replaced && isFull ? attemptOf(table, first) : undefined,
-  };
+  const attempt = lastDirty >= 0 || limit <= 1 ? attemptOf(table, first) : undefined;
+  if (attempt?.ofThisUpdate || slot.tasks.length < limit)
+    return { slot, outdated: false, attempt, remnant: undefined };
+  const clean = slot.tasks.slice(lastDirty + 1);
+  const remnant = attemptOf(table, clean.find((task) => isOfThisUpdate(table, task)) ?? first);
+  const comesUp = remnant.settledAt === undefined;
+  return { slot, outdated: false, attempt: comesUp ? remnant : attempt, remnant };
 }
 
 const attemptOf = (table: SlotTable, task: Task): Attempt => ({

@@ -408,6 +408,33 @@ test('failure: a slot that fails until its history is full is not cleared of bla
   assert.equal(swarm.updateState('web'), 'PAUSED', 'two are not');
 });
 
+test('a slot whose old task was forgotten while the new one comes up is under way', () => {
+  const restart = { condition: Condition.ANY, delay: durationFromMs(0), maxAttempts: 1n };
+  const swarm = running({}, { count: 2, task: { restart } });
+  const before = imageOf(swarm.inSlot('web', 1));
+  // Slot 1 has been at the new image once, and is at another one now.
+  swarm.setImage('web', NEW);
+  swarm.settle();
+  swarm.advance(MONITOR_MS * 2);
+  swarm.setImage('web', before);
+  swarm.settle();
+  swarm.advance(MONITOR_MS * 2);
+  begin(swarm);
+  const tried = swarm.live('web').find((task) => imageOf(task) === NEW)!;
+  // Reapers go by the time when tasks ended: the one in the middle may go first.
+  for (const task of swarm.tasks('web'))
+    if (task.slot === tried.slot && imageOf(task) !== NEW) swarm.remove('task', task.id);
+  swarm.run();
+  const inUse = swarm.live('web').filter((task) => imageOf(task) === NEW);
+  assert.deepEqual(
+    inUse.map(({ id }) => id),
+    [tried.id],
+    'the other slot waits',
+  );
+  swarm.settle();
+  assert.equal(runningOld(swarm), 0);
+});
+
 /** Never two in a row, so that some of the new tasks run. */
 function failEveryOther(swarm: Swarm, image: string): void {
   let failLast = true;
