@@ -7,7 +7,7 @@ import { taskAfterReport } from '../core/status-report.js';
 import { SharedWrite } from './shared-write.js';
 
 /**
- * Reports of agents on their way into the store: the last one a task wins, and one write carries all
+ * Reports of agents on their way into the store: of a task the one that is furthest, and one write carries all
  * that came in while the write before it was in flight. A report is answered when it is committed, so
  * that what an agent was told is taken will survive this leader.
  */
@@ -34,7 +34,11 @@ export class StatusQueue {
         'too many status reports are waiting; report again later',
       );
     if (reports.length === 0) return Promise.resolve();
-    for (const [taskId, status] of reports) this.waiting.set(taskId, status);
+    for (const [taskId, status] of reports) {
+      // A call may be overtaken by the next one, of another connection. What it says is answered with what came later.
+      const waiting = this.waiting.get(taskId);
+      if (waiting === undefined || status.state >= waiting.state) this.waiting.set(taskId, status);
+    }
     return this.write.request();
   }
 

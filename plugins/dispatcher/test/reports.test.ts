@@ -138,6 +138,19 @@ describe('the queue of reports', () => {
     assert.equal(leader.store.commits.length, 3);
   });
 
+  it('does not let a report that was overtaken take the place of the end of a task', async () => {
+    const { leader, queue, writes } = open();
+    void queue.add([['b', status(RUNNING)]]);
+    await turn();
+    const end = queue.add([['a', status(FAILED)]]);
+    const late = queue.add([['a', status(RUNNING)]]);
+    writes[0]?.();
+    await turn();
+    writes[1]?.();
+    await Promise.all([end, late]);
+    assert.equal(leader.task('a').status?.state, FAILED);
+  });
+
   it('is bounded', async () => {
     const { queue } = open();
     const many = Array.from({ length: StatusQueue.bound }, (_, i): [string, TaskStatus] => [
