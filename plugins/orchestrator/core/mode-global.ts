@@ -22,8 +22,7 @@ export const global: Mode = {
     const slots: Slot[] = [];
     for (const node of table.world.nodes) {
       if (table.isSpent) break;
-      // A paused node keeps what it has: nothing is added there, nothing is updated.
-      if (!isUsable(node) || isPaused(node) || !table.isAllowedOn(node)) continue;
+      if (!takesTasks(table, node)) continue;
       const name = slotOn(table, node);
       const slot = table.at(name);
       const filled = slot !== undefined && table.standing(slot).length > 0;
@@ -33,6 +32,10 @@ export const global: Mode = {
     return slots;
   },
 };
+
+/** A paused node keeps what it has: nothing is added there, nothing is updated. */
+export const takesTasks = (table: SlotTable, node: Node | undefined): node is Node =>
+  isUsable(node) && !isPaused(node) && table.isAllowedOn(node);
 
 export const slotOn = (table: SlotTable, node: Node): SlotName => ({
   serviceId: table.service.id,

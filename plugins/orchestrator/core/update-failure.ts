@@ -3,6 +3,7 @@
  * before anything else in a run, so that nothing more is made under a spec that is given up.
  */
 import { UpdateConfig_FailureAction } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { takesTasks } from './mode-global.js';
 import { isUsable } from './node-fitness.js';
 import type { Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
@@ -33,7 +34,7 @@ function tooManyFailures(table: SlotTable, policy: UpdatePolicy): string | undef
     if (!isInReach(table, slot)) continue;
     const { attempt: known, remnant, outdated } = progressOf(table, slot);
     const attempt = remnant ?? known;
-    if (outdated || attempt?.ofThisUpdate) total += 1;
+    if (outdated ? isAhead(table, slot) : attempt?.ofThisUpdate) total += 1;
     if (attempt?.settledAt === undefined) continue;
     if (!hasFailed(table, attempt, policy.monitorMs)) continue;
     failures += 1;
@@ -48,6 +49,13 @@ function tooManyFailures(table: SlotTable, policy: UpdatePolicy): string | undef
   return Math.fround(failures / total) > policy.maxFailureRatio ? last?.id : undefined;
 }
 
-/** The update will never come to what a global service left on nodes that are gone. */
+/** What a global service left on nodes that are gone counts neither way. */
 const isInReach = (table: SlotTable, { name }: Slot): boolean =>
   name.nodeId === '' || isUsable(table.world.node(name.nodeId));
+
+/**
+ * Whether the update will come to this outdated slot. What was tried on a node that was paused since, or
+ * meets the constraints no more, counts still.
+ */
+const isAhead = (table: SlotTable, { name }: Slot): boolean =>
+  name.nodeId === '' || takesTasks(table, table.world.node(name.nodeId));

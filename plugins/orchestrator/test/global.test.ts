@@ -228,18 +228,40 @@ test('a node that is paused half way: what comes up there counts, what waits for
   }
 });
 
-test('nodes that an update cannot reach do not water down its failures', () => {
-  const update = { parallelism: 0n, maxFailureRatio: 0.4 };
-  const swarm = running({ update, task: { restart: at0 } }, 'a', 'b', 'c', 'd');
+test('nodes that an update will not come to do not water down its failures', () => {
+  const update = { parallelism: 1n, maxFailureRatio: 0.4 };
+  const placement = { constraints: ['node.labels.disk != hdd'] };
+  for (const leaveOut of [
+    (swarm: Swarm, node: string) => swarm.setNodeState(node, NodeStatus_State.DOWN),
+    (swarm: Swarm, node: string) => swarm.setAvailability(node, NodeSpec_Availability.PAUSE),
+    (swarm: Swarm, node: string) => swarm.setLabel(node, 'disk', 'hdd'),
+  ]) {
+    const swarm = running({ update, task: { restart: at0, placement } }, 'a', 'b', 'c', 'd');
+    swarm.now += 60_000;
+    leaveOut(swarm, 'c');
+    leaveOut(swarm, 'd');
+    swarm.run();
+    swarm.settle();
+    swarm.setImage('agent', 'busybox:2');
+    swarm.run();
+    swarm.now += 1;
+    swarm.fail(swarm.onNode('agent', 'a')[0]!);
+    swarm.run();
+    assert.equal(swarm.updateState('agent'), 'PAUSED', `${leaveOut}`);
+  }
+});
+
+test('what an update tried on a node counts also when the node is paused then', () => {
+  const update = { parallelism: 1n, maxFailureRatio: 0.4 };
+  const swarm = running({ update, task: { restart: at0 } }, 'a', 'b', 'c');
   swarm.now += 60_000;
-  swarm.setNodeState('c', NodeStatus_State.DOWN);
-  swarm.setNodeState('d', NodeStatus_State.DOWN);
   swarm.setImage('agent', 'busybox:2');
   swarm.run();
   swarm.now += 1;
   swarm.fail(swarm.onNode('agent', 'a')[0]!);
+  swarm.setAvailability('a', NodeSpec_Availability.PAUSE);
   swarm.run();
-  assert.equal(swarm.updateState('agent'), 'PAUSED');
+  assert.equal(swarm.updateState('agent'), 'UPDATING', 'one of three');
 });
 
 test('the service gone, its tasks go', () => {
