@@ -39,5 +39,5 @@ export async function bootstrap(
   });
   const hardState = HardState.create({ term: 1n, commit: 1n });
   await disk.create(member, hardState, [entry]);
-  return { member, hardState, snapshot: undefined, entries: [entry] };
+  return { member, hardState, snapshot: undefined, entries: [entry], met: [] };
 }

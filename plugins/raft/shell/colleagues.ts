@@ -69,6 +69,8 @@ export class Colleagues {
   private readonly promoting = new Set<bigint>();
   /** Whom a join told us of. */
   private met: readonly RaftMember[] = [];
+  /** It was taken in in an earlier life, and has no log yet. */
+  private isBlank = false;
 
   constructor(
     private readonly options: ColleaguesOptions,
@@ -150,7 +152,11 @@ export class Colleagues {
       mustJoin: () => this.joinAddresses().length > 0 || this.options.known?.founder() === false,
       forceNewCluster: this.options.config.forceNewCluster,
       log: this.options.log,
-      join: () => this.join(signal),
+      wasTakenIn: (met) => {
+        this.met = met;
+        this.isBlank = true;
+      },
+      join: () => this.join(signal, true),
     };
   }
 
@@ -161,25 +167,45 @@ export class Colleagues {
     return parsed !== undefined && isUnspecified(parsed.host) ? ownAddress(parsed.port) : listening;
   }
 
-  private async join(signal: AbortSignal): Promise<JoinResponse | undefined> {
+  /** `fresh`: there is no log here. */
+  private async join(signal: AbortSignal, fresh: boolean): Promise<JoinResponse | undefined> {
     const { client, env, log } = this.options;
     const joined = await askToJoin({
       client,
       clock: env.clock,
       log,
       signal,
-      addresses: () => this.joinAddresses(),
-      request: { addr: this.listening(), features: this.ownFeatures, fresh: true },
+      addresses: () => [...new Set([...this.joinAddresses(), ...this.metAddresses()])],
+      request: { addr: this.listening(), features: this.ownFeatures, fresh },
     });
     // Until the log tells who the members are, this is how the first answers find their way.
-    this.met = joined?.members ?? [];
+    this.met = joined?.members ?? this.met;
     return joined;
   }
 
   /** The log is open and its history applied or on its way. */
   begin(signal: AbortSignal): void {
+    this.introduce();
+    void (this.isBlank ? this.askAgain(signal) : this.announce(signal));
+  }
+
+  private introduce(): void {
     for (const { raftId, addr } of this.met) this.transport.introduce(raftId, addr);
-    void this.announce(signal);
+  }
+
+  private metAddresses(): readonly string[] {
+    const others = this.met.filter(
+      ({ raftId, addr }) => raftId !== this.node.raftId && addr !== '',
+    );
+    return others.map(({ addr }) => addr);
+  }
+
+  /** It may have been removed, or the others moved, before it had a log that could tell. */
+  private async askAgain(signal: AbortSignal): Promise<void> {
+    const joined = await this.join(signal, false);
+    if (joined === undefined) return;
+    if (joined.raftId === this.node.raftId) this.introduce();
+    else this.node.expel();
   }
 
   send(messages: readonly Message[]): void {

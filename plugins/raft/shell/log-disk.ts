@@ -12,7 +12,7 @@ import {
   Snapshot,
   type SnapshotMetadata,
 } from '@swarmkit/sdk/wire/gen/raftpb/raft';
-import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
+import { JoinResponse, RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { maxOf } from '../core/bigint.js';
 import type { Write } from '../core/raft.js';
 import { joinPieces } from './join-pieces.js';
@@ -23,6 +23,7 @@ import {
   ENTRY_RANGE,
   entryKey,
   HARD_STATE_KEY,
+  JOINED_KEY,
   indexOfEntryKey,
   indexOfOlderKey,
   MEMBER_KEY,
@@ -53,6 +54,8 @@ export interface LoadedLog {
   readonly hardState: HardState;
   readonly snapshot: StoredSnapshot | undefined;
   readonly entries: readonly Entry[];
+  /** Of one that joined: the members then. */
+  readonly met: readonly RaftMember[];
 }
 
 export class LogDisk {
@@ -90,6 +93,8 @@ export class LogDisk {
       hardState: HardState.decode(hardState),
       snapshot: await this.loadSnapshot(),
       entries: await this.loadEntries(),
+      met: JoinResponse.decode((await this.read(JOINED_KEY, 'whom it met')) ?? Buffer.alloc(0))
+        .members,
     };
     this.checkComplete(loaded);
     this.first = loaded.entries[0]?.Index ?? (loaded.snapshot?.metadata.index ?? 0n) + 1n;
@@ -98,9 +103,16 @@ export class LogDisk {
     return loaded;
   }
 
-  async create(member: RaftMember, hardState: HardState, entries: readonly Entry[]): Promise<void> {
+  async create(
+    member: RaftMember,
+    hardState: HardState,
+    entries: readonly Entry[],
+    met: readonly RaftMember[] = [],
+  ): Promise<void> {
+    const joined = JoinResponse.create({ raftId: member.raftId, members: [...met] });
     await this.space.batch([
       this.put(MEMBER_KEY, RaftMember.encode(member).finish()),
+      this.put(JOINED_KEY, JoinResponse.encode(joined).finish()),
       ...this.operations(hardState, entries, 0n),
     ]);
     this.wrote(entries);

@@ -8,6 +8,8 @@ const OLDER_PREFIX = 'older/';
 /** Who this log belongs to: a serialized `RaftMember`. */
 export const MEMBER_KEY = Buffer.from('member');
 export const HARD_STATE_KEY = Buffer.from('hard-state');
+/** What a newcomer was answered when it was taken in: a serialized `JoinResponse`. */
+export const JOINED_KEY = Buffer.from('joined');
 /** The newest whole snapshot: its metadata and how many chunks its data has. */
 export const SNAPSHOT_KEY = Buffer.from('snapshot');
 

@@ -20,6 +20,11 @@ export interface Beginning {
   /** Make this member a group of its own, whatever became of the others. */
   readonly forceNewCluster: boolean;
   readonly log: Logger;
+  /**
+   * It died before the leader's first word was on the disk. Whom it met then is all it knows, and its vote may be
+   * the one that a candidate is waiting for.
+   */
+  readonly wasTakenIn: (met: readonly RaftMember[]) => void;
   /** Undefined when it was told to stop. */
   readonly join: () => Promise<JoinResponse | undefined>;
 }
@@ -35,9 +40,10 @@ export async function openLog(
     if (found.member.nodeId !== nodeId)
       throw foreignLog(found.member.nodeId, nodeId, disk.location);
     if (beginning.forceNewCluster) return await forced(disk, found, beginning.log);
-    return isBlank(found) && mustJoin() ? await join(disk, nodeId, beginning, found) : found;
+    if (isBlank(found)) beginning.wasTakenIn(found.met);
+    return found;
   }
-  if (mustJoin()) return await join(disk, nodeId, beginning, undefined);
+  if (mustJoin()) return await join(disk, nodeId, beginning);
   return await bootstrap(disk, {
     raftId: newRaftId(random),
     nodeId,
@@ -46,31 +52,19 @@ export async function openLog(
   });
 }
 
-/**
- * Taken in, and died before the leader's first word was on the disk: nobody is known to whom an answer
- * could go, so without asking once more this member would hear and never be heard.
- */
 const isBlank = ({ snapshot, entries }: LoadedLog): boolean =>
   snapshot === undefined && entries.length === 0;
 
-async function join(
-  disk: LogDisk,
-  nodeId: string,
-  beginning: Beginning,
-  blank: LoadedLog | undefined,
-): Promise<LoadedLog> {
+async function join(disk: LogDisk, nodeId: string, beginning: Beginning): Promise<LoadedLog> {
   const joined = await beginning.join();
   if (joined === undefined) throw stopped();
   const { raftId, members } = joined;
-  if (raftId === blank?.member.raftId) return blank;
-  // Removed meanwhile, and taken in as another member.
-  if (blank !== undefined) await disk.erase();
   const addr = members.find((member) => member.raftId === raftId)?.addr ?? '';
   const member = RaftMember.create({ raftId, nodeId, addr, features: beginning.features });
   const hardState = HardState.create();
-  // Nothing but whose log this is: entries and members come from the leader.
-  await disk.create(member, hardState, []);
-  return { member, hardState, snapshot: undefined, entries: [] };
+  // Whose log this is, and whom it met: entries come from the leader.
+  await disk.create(member, hardState, [], members);
+  return { member, hardState, snapshot: undefined, entries: [], met: members };
 }
 
 /** Says what it does before it does it. */

@@ -320,6 +320,51 @@ describe('several managers', () => {
     await group.stop();
   });
 
+  it('count on it also when it started again meanwhile', async () => {
+    const group = new Managers();
+    const foreign = group.add();
+    foreign.isForeign = true;
+    await foreign.start();
+    await group.until(() => foreign.leads);
+    const second = group.add();
+    await group.join(second);
+    await group.propose('before');
+    const newcomer = group.add();
+    newcomer.server.weather = (path) => (path.includes('StreamRaftMessage') ? 'lost' : 'arrives');
+    await group.join(newcomer);
+    const { raftId } = newcomer.running.node;
+    await group.until(() => second.running.node.isVoter(raftId));
+    await foreign.kill();
+    await newcomer.kill();
+    await newcomer.start();
+    assert.equal(newcomer.running.node.raftId, raftId);
+    newcomer.server.weather = undefined;
+    await group.until(() => second.leads);
+    await group.propose('after');
+    await group.agree(['before', 'after']);
+    await group.stop();
+  });
+
+  it('tell one that starts again without a log that it was removed meanwhile', async () => {
+    const group = new Managers();
+    const foreign = group.add();
+    foreign.isForeign = true;
+    await foreign.start();
+    await group.until(() => foreign.leads);
+    await group.join(group.add());
+    const newcomer = group.add();
+    newcomer.server.weather = (path) => (path.includes('StreamRaftMessage') ? 'lost' : 'arrives');
+    await group.join(newcomer);
+    const { raftId } = newcomer.running.node;
+    await group.until(() => foreign.running.node.isVoter(raftId));
+    await newcomer.kill();
+    await foreign.running.node.colleagues.group.remove(raftId);
+    newcomer.server.weather = undefined;
+    await newcomer.start();
+    await group.until(() => newcomer.running.isExpelled);
+    await group.stop();
+  });
+
   it('do without a leader what they can, and no more', async () => {
     const group = await Managers.of(3);
     const { leader } = group;

@@ -24,6 +24,7 @@ describe('a member that was taken in', () => {
   const lives = async () => {
     const memory = new MemoryDisk();
     let asked = 0;
+    let met: readonly RaftMember[] | undefined;
     const open = async (raftId: bigint) => {
       const disk = await LogDisk.open(memory.start(), cipher);
       const log = await openLog(disk, 'joiner', {
@@ -33,6 +34,9 @@ describe('a member that was taken in', () => {
         mustJoin: () => true,
         forceNewCluster: false,
         log: quiet,
+        wasTakenIn: (members) => {
+          met = members;
+        },
         join: async () => {
           asked++;
           return answer(raftId);
@@ -40,32 +44,23 @@ describe('a member that was taken in', () => {
       });
       return { disk, log };
     };
-    return { memory, open, asked: () => asked };
+    return { memory, open, asked: () => asked, met: () => met };
   };
 
-  it('asks again when it died before the leader said anything, and stays who it is', async () => {
-    const { memory, open, asked } = await lives();
-    await open(7n);
-    memory.crash();
-    const { log } = await open(7n);
-    assert.equal(asked(), 2, 'without asking it knows nobody to answer');
-    assert.equal(log.member.raftId, 7n);
-  });
-
-  it('begins anew as the member that it is now, when it was removed meanwhile', async () => {
-    const { memory, open } = await lives();
+  it('knows whom it met when it died before the leader said anything, and what it promised', async () => {
+    const { memory, open, asked, met } = await lives();
     const { disk } = await open(7n);
-    await disk.write({
-      hardState: HardState.create({ term: 3n }),
-      snapshot: undefined,
-      entries: [],
-    });
+    const hardState = HardState.create({ term: 3n, vote: 1n });
+    await disk.write({ hardState, snapshot: undefined, entries: [] });
     memory.crash();
     const { log } = await open(8n);
-    assert.equal(log.member.raftId, 8n);
-    assert.equal(log.hardState.term, 0n);
-    memory.crash();
-    assert.equal((await open(8n)).log.member.raftId, 8n);
+    assert.equal(asked(), 1, 'the leader may be gone, and wait for this vote');
+    assert.equal(log.member.raftId, 7n);
+    assert.deepEqual(log.hardState, hardState);
+    assert.deepEqual(
+      met()?.map(({ addr }) => addr),
+      ['leader:4242', 'joiner:4242'],
+    );
   });
 
   it('asks nobody once it has a log', async () => {
