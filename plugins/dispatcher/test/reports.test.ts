@@ -174,6 +174,16 @@ it('a status never goes back, and ASSIGNED may be said again', () => {
   assert.equal(after(FAILED), FAILED);
 });
 
+it('the end of a task is final, and may be told in more detail', () => {
+  const task = taskOn('n1', { status: { state: COMPLETE } });
+  const after = (state: TaskState) =>
+    taskAfterReport(task, TaskStatus.create({ state, message: 'x' }), 'me', timestampFromMs(1))
+      ?.status?.message;
+  assert.equal(after(COMPLETE), 'x');
+  assert.equal(after(TaskState.SHUTDOWN), undefined);
+  assert.equal(after(FAILED), undefined);
+});
+
 it('since when a task runs is stamped by the leader, once, and outlives the run', () => {
   const at = (ms: number) => timestampFromMs(ms);
   const report = (task: Task, state: TaskState, ms: number) =>
