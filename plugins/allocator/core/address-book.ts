@@ -8,6 +8,7 @@ import type { Draft } from '@swarmkit/sdk/contracts/store';
 import { isTerminal } from '@swarmkit/sdk/model/task';
 import { timestampFromMs, timestampToMs } from '@swarmkit/sdk/model/time';
 import type { AddressHistory, Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { AllocatedNetwork } from './networks.js';
 
 /** How long an address that came free is left alone, as long as there is another. */
 export const restMs = 5 * 60_000;
@@ -35,7 +36,7 @@ export class AddressBook {
   ) {}
 
   /** The next address of the network, or the one that is wanted, with its prefix length. */
-  take(network: Network, wanted?: string): AddressOrProblem {
+  take(network: AllocatedNetwork, wanted?: string): AddressOrProblem {
     const shelf = this.shelf(network.id);
     if (wanted === undefined && shelf.full !== undefined) {
       this.lacking.add(network.id);
@@ -43,7 +44,7 @@ export class AddressBook {
     }
     const history = this.history(network.id);
     const answer = this.ipam.address({
-      configs: network.ipam?.configs ?? [],
+      configs: network.ipam.configs,
       held: shelf.held,
       wanted,
       after: history.last === '' ? undefined : history.last,
@@ -122,7 +123,7 @@ export class AddressBook {
     return [...networks.values()].map((network) => ({
       network,
       held: this.shelf(network.id).held.size,
-      capacity: this.ipam.capacity(network.ipam?.configs ?? []),
+      capacity: this.ipam.capacity(network.ipam.configs),
     }));
   }
 
@@ -187,7 +188,7 @@ interface History {
 }
 
 interface Given {
-  readonly network: Network;
+  readonly network: AllocatedNetwork;
   readonly address: string;
   /** What the network's history said before. */
   readonly last: string;
@@ -229,4 +230,4 @@ const isSame = (a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>):
   a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 
 /** Without the prefix length. */
-const plain = (address: string): string => address.split('/')[0] ?? '';
+const plain = (address: string): string => address.replace(/\/.*/, '');

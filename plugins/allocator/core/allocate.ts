@@ -166,5 +166,6 @@ function present<T>(ids: Iterable<string>, get: (id: string) => T | undefined): 
   return found;
 }
 
+/** Of different objects: no two have one id. */
 const byId = (a: { readonly id: string }, b: { readonly id: string }): number =>
-  a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+  a.id < b.id ? -1 : 1;

@@ -3,7 +3,7 @@ import type { Ipam } from '@swarmkit/sdk/contracts/ipam';
 import type { View } from '@swarmkit/sdk/contracts/store';
 import type { Network, Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { NetworkAttachmentConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { allocated, isAllocated, isIngressNetwork, networkName } from './networks.js';
+import { allocated, isIngressNetwork, networkName } from './networks.js';
 import { isIngress } from './port-space.js';
 
 export class ClusterNetworks {
@@ -23,21 +23,18 @@ export class ClusterNetworks {
   }
 
   /** As it is copied into attachments: one object for all of them, without what it remembers. */
-  copy(id: string): Network | undefined {
-    let copy = this.copies.get(id);
+  copy(network: Network): Network {
+    let copy = this.copies.get(network.id);
     if (copy === undefined) {
-      const network = this.view.get('network', id);
-      if (network === undefined) return undefined;
       copy = network.addressHistory === undefined ? network : { ...network };
       if (copy !== network) (copy as { addressHistory?: undefined }).addressHistory = undefined;
-      this.copies.set(id, copy);
+      this.copies.set(network.id, copy);
     }
     return copy;
   }
 
-  /** Why the network cannot be used yet, as a sentence; undefined where it can. */
-  problem(network: Network): string | undefined {
-    if (isAllocated(network)) return undefined;
+  /** Why a network that is not allocated cannot be used yet, as a sentence. */
+  problem(network: Network): string {
     let problem = this.problems.get(network.id);
     if (problem === undefined) {
       const why = allocated(this.view, this.ipam, network).problem ?? 'it was not looked at yet';

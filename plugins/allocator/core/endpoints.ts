@@ -148,5 +148,4 @@ const samePorts = (a: readonly PortConfig[], b: readonly PortConfig[]): boolean 
   a.length === b.length && b.every((port) => a.some((other) => wireEqual(port, other)));
 
 const byCreation = (a: Service, b: Service): number =>
-  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) ||
-  (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  compareTimestamps(a.meta?.createdAt, b.meta?.createdAt) || (a.id < b.id ? -1 : 1);

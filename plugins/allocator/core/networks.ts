@@ -7,6 +7,7 @@ import type { Dirty } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
 import { compareTimestamps } from '@swarmkit/sdk/model/time';
 import type { Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { Driver, IPAMOptions } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 
 const vxlanList = 'com.docker.network.driver.overlay.vxlanid_list';
 /** Where Docker begins; those below are left to networks that are not the cluster's. */
@@ -15,9 +16,11 @@ const lastVxlan = 2 ** 24 - 1;
 
 /** Everything but overlay is the node's own affair: bridge, host, macvlan, and drivers we do not know. */
 export function isNodeLocal(network: Network): boolean {
-  const driver = network.spec?.driverConfig?.name ?? '';
+  const driver = driverOf(network);
   return driver !== '' && driver !== 'overlay';
 }
+
+const driverOf = (network: Network): string => network.spec?.driverConfig?.name ?? '';
 
 /** Also the way in which old clusters marked theirs. */
 export const isIngressNetwork = ({ spec }: Network): boolean =>
@@ -26,8 +29,13 @@ export const isIngressNetwork = ({ spec }: Network): boolean =>
     (spec.annotations?.name === 'ingress' &&
       Object.hasOwn(spec.annotations.labels, 'com.docker.swarm.internal')));
 
-export const isAllocated = (network: Network): boolean =>
-  network.driverState !== undefined && network.ipam !== undefined;
+export type AllocatedNetwork = WithSubnets & { readonly driverState: Driver };
+type WithSubnets = Network & { readonly ipam: IPAMOptions };
+
+export const isAllocated = (network: Network): network is AllocatedNetwork =>
+  network.driverState !== undefined && hasSubnets(network);
+
+const hasSubnets = (network: Network): network is WithSubnets => network.ipam !== undefined;
 
 export const networkName = (network: Network): string =>
   network.spec?.annotations?.name ?? network.id;
@@ -60,7 +68,7 @@ export function allocated(view: View, ipam: Ipam, network: Network): NetworkOrPr
     return {
       network: {
         ...network,
-        driverState: { name: network.spec?.driverConfig?.name ?? '', options: {} },
+        driverState: { name: driverOf(network), options: {} },
         ipam: { driver: { name: '', options: {} }, configs: [] },
       },
     };
@@ -70,13 +78,14 @@ export function allocated(view: View, ipam: Ipam, network: Network): NetworkOrPr
     return { problem: `it asks for the IPAM driver ${driver}, and this cluster has ${ipam.name}` };
   const others = view
     .find('network', { by: 'all' })
-    .filter((other) => other.id !== network.id && other.ipam !== undefined);
+    .filter((other) => other.id !== network.id)
+    .filter(hasSubnets);
   const [cluster] = view.find('cluster', { by: 'all' });
   const { configs, problem } = ipam.subnets({
     wanted: network.ipam?.configs ?? asked?.configs ?? [],
     pools: cluster?.defaultAddressPool ?? [],
     subnetSize: cluster?.subnetSize ?? 0,
-    taken: others.flatMap((other) => other.ipam?.configs.map(({ subnet }) => subnet) ?? []),
+    taken: others.flatMap((other) => other.ipam.configs.map(({ subnet }) => subnet)),
   });
   if (problem !== undefined) return { problem };
   const ids = vxlanIds(network, others, configs.length);
@@ -91,11 +100,12 @@ export function allocated(view: View, ipam: Ipam, network: Network): NetworkOrPr
   };
 }
 
-/** One a subnet: those the network names, then the lowest that nobody has. */
-function vxlanIds(
+/** One a subnet, up to `last`: those the network names, then the lowest that nobody has. */
+export function vxlanIds(
   network: Network,
   others: readonly Network[],
   count: number,
+  last = lastVxlan,
 ): readonly number[] | string {
   const taken = new Set(
     others.flatMap(({ driverState }) => idsOf(driverState?.options[vxlanList])),
@@ -103,12 +113,12 @@ function vxlanIds(
   const named = network.spec?.driverConfig?.options[vxlanList];
   const ids = idsOf(named).slice(0, count);
   for (const [i, id] of ids.entries()) {
-    if (!Number.isInteger(id) || id < 0 || id > lastVxlan)
-      return `"${named}" is not a list of VXLAN ids between 0 and ${lastVxlan}`;
+    if (!Number.isInteger(id) || id < 0 || id > last)
+      return `"${named}" is not a list of VXLAN ids between 0 and ${last}`;
     if (taken.has(id) || ids.indexOf(id) !== i) return `VXLAN id ${id} is taken`;
   }
   for (const id of ids) taken.add(id);
-  for (let id = firstVxlan; ids.length < count && id <= lastVxlan; id++)
+  for (let id = firstVxlan; ids.length < count && id <= last; id++)
     if (!taken.has(id)) ids.push(id);
   return ids.length < count ? 'no VXLAN id is free' : ids;
 }

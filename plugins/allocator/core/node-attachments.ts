@@ -10,7 +10,7 @@ import type { Network, NetworkAttachment, Node } from '@swarmkit/sdk/wire/gen/sw
 import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { AddressBook } from './address-book.js';
 import type { ClusterNetworks } from './cluster-networks.js';
-import { isAllocated, isNodeLocal } from './networks.js';
+import { type AllocatedNetwork, isAllocated, isNodeLocal } from './networks.js';
 
 /** Takes away what the node needs no longer. True where something was. */
 export function dropAttachments(
@@ -46,7 +46,7 @@ export function addAttachments(
     if (address === undefined) full.push(network);
     else
       added.push({
-        network: networks.copy(network.id),
+        network: networks.copy(network),
         addresses: [address],
         aliases: [],
         driverAttachmentOpts: {},
@@ -62,14 +62,14 @@ function networksOnNode(
   view: View,
   networks: ClusterNetworks,
   node: Node,
-): ReadonlyMap<string, Network> {
+): ReadonlyMap<string, AllocatedNetwork> {
   const ids = new Set<string>();
   for (const task of view.find('task', { by: 'node', id: node.id }))
     if (task.networks.length > 0 && !isTerminal(task))
       for (const { network } of task.networks) ids.add(network?.id ?? '');
   const ingress = networks.ingress?.id;
   if (ingress !== undefined) ids.delete(ingress);
-  const found = new Map<string, Network>();
+  const found = new Map<string, AllocatedNetwork>();
   for (const id of [...(ingress === undefined ? [] : [ingress]), ...[...ids].sort()]) {
     const network = view.get('network', id);
     if (network !== undefined && isAllocated(network) && !isNodeLocal(network))

@@ -9,7 +9,7 @@ import type {
 import type { NetworkAttachmentConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { AddressBook } from './address-book.js';
 import { type ClusterNetworks, needsIngress, networksOf } from './cluster-networks.js';
-import { isNodeLocal, networkName } from './networks.js';
+import { isAllocated, isNodeLocal, networkName } from './networks.js';
 
 export type AttachmentsOrProblem =
   | { readonly attachments: readonly NetworkAttachment[]; readonly problem?: undefined }
@@ -46,9 +46,8 @@ function attachment(
   network: Network,
   { aliases, addresses, driverAttachmentOpts }: NetworkAttachmentConfig,
 ): NetworkAttachment | string {
-  const problem = networks.problem(network);
-  if (problem !== undefined) return problem;
-  const made = { network: networks.copy(network.id), aliases, driverAttachmentOpts };
+  if (!isAllocated(network)) return networks.problem(network);
+  const made = { network: networks.copy(network), aliases, driverAttachmentOpts };
   if (isNodeLocal(network)) return { ...made, addresses };
   let why = '';
   // Where several are wanted the first that can be had is given, as Docker does.

@@ -4,7 +4,7 @@ import type { Endpoint_VirtualIP, Service } from '@swarmkit/sdk/wire/gen/swarmki
 import { EndpointSpec_ResolutionMode } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import type { AddressBook } from './address-book.js';
 import { type ClusterNetworks, needsIngress, networksOf } from './cluster-networks.js';
-import { isNodeLocal, networkName } from './networks.js';
+import { isAllocated, isNodeLocal, networkName } from './networks.js';
 
 export type VirtualIpsOrProblem =
   | { readonly virtualIps: readonly Endpoint_VirtualIP[]; readonly problem?: undefined }
@@ -45,10 +45,11 @@ export function virtualIpsOf(
   for (const id of wanted) {
     const network = view.get('network', id);
     if (network === undefined || virtualIps.some(({ networkId }) => networkId === id)) continue;
-    let problem = networks.problem(network);
+    let problem: string | undefined;
     // A network of the node has no addresses, and still its entry, as Docker writes it.
     let addr = '';
-    if (problem === undefined && !isNodeLocal(network)) {
+    if (!isAllocated(network)) problem = networks.problem(network);
+    else if (!isNodeLocal(network)) {
       const answer = book.take(network);
       addr = answer.address ?? '';
       if (answer.problem !== undefined)

@@ -13,7 +13,7 @@ import {
 } from '@swarmkit/sdk/testkit/fixtures';
 import { StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import { smallIpam } from '@swarmkit/sdk/testkit/small-ipam';
-import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { Network, Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { EndpointSpec_ResolutionMode } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { restMs } from '../core/address-book.js';
@@ -370,4 +370,84 @@ test('a task by hand on a network, of no service, has its address too', () => {
   );
   run();
   assert.deepEqual(addresses('by-hand'), ['front 1.2']);
+});
+
+test('the address of a task of no service rests after its end too', () => {
+  const byHand = (id: string): void => {
+    store.updateNow(user, (draft) =>
+      draft.create(
+        'task',
+        aTask({ id, spec: { networks: [{ target: 'front' }] }, status: { state: TaskState.NEW } }),
+      ),
+    );
+    run();
+  };
+  byHand('a');
+  becomes('a', TaskState.COMPLETE);
+  const freed = store.view().get('network', 'front')?.addressHistory?.freed;
+  assert.deepEqual(
+    freed?.map(({ address }) => address),
+    ['10.0.1.2'],
+  );
+  for (const id of ['b', 'c', 'd', 'e', 'f']) byHand(id);
+  assert.deepEqual(addresses('f'), ['front 1.2'], 'there was no other');
+});
+
+test('what ended at an unknown time, or was freed at one, does not rest', () => {
+  const front = store.view().get('network', 'front') as Network;
+  const addressHistory = { last: '', full: false, freed: [{ address: '10.0.1.6' }] };
+  store = new FakeStore();
+  store.seed({
+    network: [aNetwork({ ...front, addressHistory })],
+    task: [
+      aTask({
+        id: 'timeless',
+        status: { state: TaskState.FAILED, timestamp: undefined },
+        networks: [{ network: front, addresses: ['10.0.1.2/29'] }],
+      }),
+    ],
+  });
+  changeLeader();
+  create('web', on(['front'], dnsrr), 1);
+  assert.deepEqual(addresses('web1'), ['front 1.2']);
+  assert.deepEqual(store.view().get('network', 'front')?.addressHistory?.freed, []);
+});
+
+test('attachments that name no network, or no address, take nothing from others and hold nobody up', () => {
+  const front = store.view().get('network', 'front');
+  const unnamed = { addresses: ['10.0.1.2/29'] };
+  store.seed({
+    node: [
+      aNode({ id: 'n', attachments: [unnamed, { network: front, addresses: [''] }] }),
+      docker('m'),
+    ],
+    task: [
+      aTask({ id: 'ended', status: { state: TaskState.FAILED }, networks: [unnamed] }),
+      aTask({ id: 'runs', nodeId: 'm', status: { state: TaskState.RUNNING }, networks: [unnamed] }),
+    ],
+  });
+  changeLeader();
+  create('web', on(['front'], dnsrr), 1);
+  assert.deepEqual([attachments('n'), attachments('m')], [[], ['ingress 0.2']]);
+  assert.deepEqual(addresses('web1'), ['front 1.2']);
+});
+
+test('a node that has not described itself, or its engine, is given no address until it does', () => {
+  store.seed({
+    node: [
+      aNode({ id: 'a', description: undefined }),
+      aNode({ id: 'b', description: { engine: undefined } }),
+    ],
+  });
+  changeLeader();
+  run();
+  assert.deepEqual([attachments('a'), attachments('b')], [[], []]);
+  store.updateNow(user, (draft) => {
+    for (const id of ['a', 'b']) {
+      const node = draft.get('node', id) as Node;
+      draft.update('node', { ...node, description: docker(id).description });
+    }
+  });
+  run();
+  assert.deepEqual([attachments('a'), attachments('b')], [['ingress 0.2'], ['ingress 0.3']]);
 });

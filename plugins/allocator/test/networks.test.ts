@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import type { Ipam } from '@swarmkit/sdk/contracts/ipam';
+import type { By, Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
-import { aCluster, aNetwork, aService, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
-import { runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
+import { aCluster, aNetwork, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { dirtyOf, everythingDirty, runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import { smallIpam } from '@swarmkit/sdk/testkit/small-ipam';
-import type { Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { allocateNetworks, vxlanIds } from '../core/networks.js';
 import { Allocator } from '../shell/allocator.js';
 
 /** Networks and what they get: subnet, gateway, VXLAN id, or only the name of their driver. */
@@ -147,4 +149,127 @@ test('what another manager allocated is left as it is', () => {
   run();
   assert.equal(network('theirs'), before);
   assert.equal(subnetOf('ours'), '10.0.1.0/29');
+});
+
+test('a network that names no driver is an overlay network', () => {
+  store.seed({ network: [aNetwork({ id: 'plain', spec: { driverConfig: undefined } })] });
+  run();
+  assert.equal(network('plain').driverState?.name, 'overlay');
+  assert.equal(subnetOf('plain'), '10.0.0.0/29');
+});
+
+test('a network without a name is called by its id', () => {
+  const service = aService({ id: 's', spec: { task: { networks: [{ target: 'nameless' }] } } });
+  store.seed({
+    network: [Network.fromPartial({ id: 'nameless' })],
+    service: [service],
+    task: [aTaskOf(service, { id: 't', status: { state: TaskState.NEW } })],
+  });
+  run({ ...smallIpam(), subnets: () => ({ problem: 'no subnet is free' }) });
+  assert.equal(
+    store.view().get('task', 't')?.status?.err,
+    'network nameless cannot be used: no subnet is free',
+  );
+});
+
+test('the ingress network of an old cluster, known by its name and label, is the first too; the name is not enough', () => {
+  const named = (labels: Readonly<Record<string, string>>) =>
+    aNetwork({ id: 'b', spec: { annotations: { name: 'ingress', labels } }, ...at(2n) });
+  const subnetsWith = (ingress: Network) => {
+    store = new FakeStore();
+    store.seed({ network: [aNetwork({ id: 'a', ...at(1n) }), ingress] });
+    run();
+    return ['a', 'b'].map(subnetOf);
+  };
+  assert.deepEqual(subnetsWith(named({ 'com.docker.swarm.internal': 'true' })), [
+    '10.0.1.0/29',
+    '10.0.0.0/29',
+  ]);
+  assert.deepEqual(subnetsWith(named({})), ['10.0.0.0/29', '10.0.1.0/29']);
+});
+
+test('networks of one time come in the order of ids, in whatever order the store has them', () => {
+  store.seed({ network: ['a', 'b', 'c'].map((id) => aNetwork({ id, ...at(1n) })) });
+  store.updateNow(user, (draft) => {
+    const backwards = Object.assign(Object.create(draft) as Draft, {
+      find: <K extends ObjectKind>(kind: K, by: By) => [...draft.find(kind, by)].reverse(),
+      update: draft.update.bind(draft),
+    });
+    allocateNetworks(backwards, smallIpam(), everythingDirty);
+  });
+  assert.deepEqual(['a', 'b', 'c'].map(idsOf), ['4096', '4097', '4098']);
+});
+
+test('subnets that a network has already are kept when only its driver state is missing', () => {
+  const ipam = { driver: { name: 'default' }, configs: [{ subnet: '10.7.0.0/29' }] };
+  store.seed({ network: [aNetwork({ id: 'half', ipam })] });
+  run();
+  assert.equal(subnetOf('half'), '10.7.0.0/29');
+  assert.equal(idsOf('half'), '4096');
+});
+
+test('options for the IPAM driver are kept', () => {
+  const driver = { name: 'default', options: { serial: 'true' } };
+  store.seed({ network: [aNetwork({ id: 'a', spec: { ipam: { driver } } })] });
+  run();
+  assert.deepEqual(network('a').ipam?.driver, driver);
+});
+
+const naming = (ids: string, id = 'n'): Network =>
+  aNetwork({ id, spec: { driverConfig: { name: 'overlay', options: { [vxlan]: ids } } } });
+
+test('VXLAN ids that are no numbers of 24 bits are refused', () => {
+  for (const ids of ['x', '1.5', '-1', '16777216'])
+    assert.equal(
+      vxlanIds(naming(ids), [], 1),
+      `"${ids}" is not a list of VXLAN ids between 0 and 16777215`,
+    );
+  assert.deepEqual(vxlanIds(naming('0,16777215'), [], 2), [0, 16_777_215]);
+});
+
+test('a network for whose subnets too few VXLAN ids are left gets none', () => {
+  const other = aNetwork({
+    id: 'o',
+    driverState: { name: 'overlay', options: { [vxlan]: '4097' } },
+  });
+  const last = 4098;
+  assert.deepEqual(vxlanIds(aNetwork(), [other], 2, last), [4096, 4098]);
+  assert.equal(vxlanIds(aNetwork(), [other], 3, last), 'no VXLAN id is free');
+});
+
+test('a task that itself names a network that cannot be used says why, without a service that does', () => {
+  store.seed({
+    network: [aNetwork({ id: 'b', spec: { ipam: { driver: { name: 'acme' } } } })],
+    task: [
+      aTask({
+        id: 't',
+        spec: { networks: [{ target: 'b' }] },
+        status: { state: TaskState.NEW },
+      }),
+    ],
+  });
+  run();
+  assert.equal(
+    store.view().get('task', 't')?.status?.err,
+    'network b cannot be used: it asks for the IPAM driver acme, and this cluster has default',
+  );
+});
+
+test('a task whose network was not looked at in this turn waits for the turn that does', () => {
+  store.seed({ network: [aNetwork({ id: 'b' })] });
+  store.updateNow(user, (draft) =>
+    draft.create(
+      'task',
+      aTask({
+        id: 't',
+        spec: { networks: [{ target: 'b' }] },
+        status: { state: TaskState.NEW },
+      }),
+    ),
+  );
+  runStage(store, new Allocator(smallIpam), { dirty: dirtyOf(store.commits.slice(-1)) });
+  const status = () => store.view().get('task', 't')?.status;
+  assert.equal(status()?.err, 'network b cannot be used: it was not looked at yet');
+  run();
+  assert.deepEqual([status()?.state, status()?.err], [TaskState.PENDING, '']);
 });

@@ -131,3 +131,11 @@ test('what the service holds is not looked up in the space of all services', () 
   const answer = servicePorts('me', spec, held, () => assert.fail('the space was read'));
   assert.deepEqual(numbers(answer.ports), ['80:8080', '81:30000']);
 });
+
+test('a protocol that this version does not know is named by its number', () => {
+  const unknown = { protocol: 7 as PortConfig_Protocol };
+  assert.equal(
+    take([port(80, 70_000, unknown)]),
+    'port 70000/protocol 7 cannot be published: requested id does not belong to the set',
+  );
+});
