@@ -155,11 +155,18 @@ export class AddressBook {
     let history = this.histories.get(networkId);
     if (history === undefined) {
       const stored = this.draft.get('network', networkId)?.addressHistory;
-      const before = { last: stored?.last ?? '', freed: freedOf(stored) };
+      const before = { last: stored?.last ?? '', freed: this.restingIn(stored) };
       history = { last: before.last, freed: new Map(before.freed), before };
       this.histories.set(networkId, history);
     }
     return history;
+  }
+
+  private restingIn(stored: AddressHistory | undefined): ReadonlyMap<string, number> {
+    const freed = (stored?.freed ?? []).map(
+      ({ address, freedAt }) => [address, timestampToMs(freedAt) ?? 0] as const,
+    );
+    return new Map(freed.filter(([, at]) => this.now - at < restMs));
   }
 
   private written({ last, freed }: History, full: boolean): AddressHistory {
@@ -167,7 +174,6 @@ export class AddressBook {
       last,
       full,
       freed: [...freed]
-        .filter(([, at]) => this.now - at < restMs)
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([address, at]) => ({ address, freedAt: timestampFromMs(at) })),
     };
@@ -208,12 +214,6 @@ function heldByOthers(draft: Draft): ReadonlyMap<string, readonly string[]> {
     for (const { network, addresses } of attachments)
       for (const address of addresses) note(network?.id ?? '', address);
   return held;
-}
-
-function freedOf(stored: AddressHistory | undefined): ReadonlyMap<string, number> {
-  return new Map(
-    (stored?.freed ?? []).map(({ address, freedAt }) => [address, timestampToMs(freedAt) ?? 0]),
-  );
 }
 
 function add(held: Map<string, number>, address: string): void {

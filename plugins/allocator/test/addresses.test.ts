@@ -285,6 +285,16 @@ test('an address that rested long enough is like any other', () => {
   assert.deepEqual(store.view().get('network', 'front')?.addressHistory?.freed, []);
 });
 
+test('of those that rested long enough the next in turn is given, not the one that rested longest', () => {
+  create('web', on(['front'], dnsrr), 5);
+  becomes('web2', TaskState.FAILED);
+  now += 1;
+  becomes('web1', TaskState.FAILED);
+  now += restMs;
+  more('web', 'a');
+  assert.deepEqual(addresses('a'), ['front 1.2']);
+});
+
 test('the virtual address of a removed service is held as long as a task lives that was told of it', () => {
   create('web', on(['front']), 1);
   store.updateNow(user, (draft) => draft.remove('service', 'web'));

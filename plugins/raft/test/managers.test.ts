@@ -297,7 +297,8 @@ describe('several managers', () => {
     }
   });
 
-  it('count on a newcomer that has no log yet, where a foreign leader made it a voter and died', async () => {
+  /** A foreign leader has made the newcomer a voter, which hears nothing until its `weather` changes. */
+  const withDeafNewcomer = async () => {
     const group = new Managers();
     const foreign = group.add();
     foreign.isForeign = true;
@@ -311,6 +312,11 @@ describe('several managers', () => {
     await group.join(newcomer);
     const { raftId } = newcomer.running.node;
     await group.until(() => second.running.node.isVoter(raftId));
+    return { group, foreign, second, newcomer, raftId };
+  };
+
+  it('count on a newcomer that has no log yet, where a foreign leader made it a voter and died', async () => {
+    const { group, foreign, second, newcomer } = await withDeafNewcomer();
     assert.deepEqual(newcomer.running.node.members(), []);
     await foreign.kill();
     newcomer.server.weather = undefined;
@@ -321,19 +327,7 @@ describe('several managers', () => {
   });
 
   it('count on it also when it started again meanwhile', async () => {
-    const group = new Managers();
-    const foreign = group.add();
-    foreign.isForeign = true;
-    await foreign.start();
-    await group.until(() => foreign.leads);
-    const second = group.add();
-    await group.join(second);
-    await group.propose('before');
-    const newcomer = group.add();
-    newcomer.server.weather = (path) => (path.includes('StreamRaftMessage') ? 'lost' : 'arrives');
-    await group.join(newcomer);
-    const { raftId } = newcomer.running.node;
-    await group.until(() => second.running.node.isVoter(raftId));
+    const { group, foreign, second, newcomer, raftId } = await withDeafNewcomer();
     await foreign.kill();
     await newcomer.kill();
     await newcomer.start();
@@ -346,17 +340,7 @@ describe('several managers', () => {
   });
 
   it('tell one that starts again without a log that it was removed meanwhile', async () => {
-    const group = new Managers();
-    const foreign = group.add();
-    foreign.isForeign = true;
-    await foreign.start();
-    await group.until(() => foreign.leads);
-    await group.join(group.add());
-    const newcomer = group.add();
-    newcomer.server.weather = (path) => (path.includes('StreamRaftMessage') ? 'lost' : 'arrives');
-    await group.join(newcomer);
-    const { raftId } = newcomer.running.node;
-    await group.until(() => foreign.running.node.isVoter(raftId));
+    const { group, foreign, newcomer, raftId } = await withDeafNewcomer();
     await newcomer.kill();
     await foreign.running.node.colleagues.group.remove(raftId);
     newcomer.server.weather = undefined;
