@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { buildBusyboxArchive } from '@swarmkit/sdk/testkit/busybox-image';
 import { CreateNetworkRequest, GetNetworkRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import type { Network, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { EndpointSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { NodeStatus_State } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Cleanup } from '../harness/cleanup.js';
-import { configFile } from '../harness/config-file.js';
-import { Daemon } from '../harness/daemon.js';
-import { type DockerPeer, dockerdMissing, loadImage, startDockerd } from '../harness/dockerd.js';
+import { type DockerPeer, dockerdMissing } from '../harness/dockerd.js';
+import { joinEngine, startManager } from '../harness/engine-workers.js';
 import { Lan, type LanHost } from '../harness/lan.js';
-import { connectSwarm } from '../harness/single-node.js';
 import { serviceSpec } from '../harness/specs.js';
 import { defined, type Swarm } from '../harness/swarm.js';
 import { until } from '../harness/until.js';
@@ -43,33 +39,10 @@ describe('overlay networks of Docker workers', { skip: dockerdMissing() ?? false
   before(async () => {
     const lan = new Lan(cleanup);
     ours = lan.host();
-    const manager = new Daemon(
-      {
-        stateDir: path.join(cleanup.folder(), 'state'),
-        executor: 'process',
-        host: ours,
-        remoteAddr: '0.0.0.0:4242',
-        args: [
-          '--config',
-          configFile(cleanup, { raft: { advertiseAddress: `${ours.address}:4242` } }),
-        ],
-      },
-      cleanup,
-    );
-    await manager.start();
-    swarm = connectSwarm(manager, cleanup);
-    await swarm.ready();
+    ({ swarm } = await startManager(cleanup, ours));
     for (const name of ['left', 'right']) {
       const host = lan.host();
-      const peer = await startDockerd(cleanup, name, { host, args: ['--label=kind=docker'] });
-      await loadImage(peer, buildBusyboxArchive());
-      await peer.docker.swarmJoin({
-        RemoteAddrs: [`${ours.address}:4242`],
-        JoinToken: defined((await swarm.cluster()).rootCa?.joinTokens).worker,
-        ListenAddr: '0.0.0.0:2377',
-        AdvertiseAddr: host.address,
-      });
-      peers.push(peer);
+      peers.push(await joinEngine(cleanup, name, host, { swarm, managerHost: ours }));
       hosts.push(host);
     }
   });

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { buildBusyboxArchive } from '@swarmkit/sdk/testkit/busybox-image';
 import {
   CreateConfigRequest,
   CreateSecretRequest,
@@ -11,9 +9,9 @@ import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { type NodeSpec, NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { NodeStatus_State, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Cleanup } from '../harness/cleanup.js';
-import { configFile } from '../harness/config-file.js';
 import { Daemon } from '../harness/daemon.js';
-import { type DockerPeer, dockerdMissing, loadImage, startDockerd } from '../harness/dockerd.js';
+import { type DockerPeer, dockerdMissing } from '../harness/dockerd.js';
+import { joinEngine, startManager } from '../harness/engine-workers.js';
 import { Lan, type LanHost } from '../harness/lan.js';
 import { connectSwarm } from '../harness/single-node.js';
 import { serviceSpec, withContainer, withReplicas } from '../harness/specs.js';
@@ -37,29 +35,8 @@ describe('dockerd as our worker', { skip: dockerdMissing() ?? false }, () => {
     const lan = new Lan(cleanup);
     const ours = lan.host();
     theirs = lan.host();
-    manager = new Daemon(
-      {
-        stateDir: path.join(cleanup.folder(), 'state'),
-        executor: 'process',
-        host: ours,
-        remoteAddr: '0.0.0.0:4242',
-        args: [
-          '--config',
-          configFile(cleanup, { raft: { advertiseAddress: `${ours.address}:4242` } }),
-        ],
-      },
-      cleanup,
-    );
-    await manager.start();
-    swarm = connectSwarm(manager, cleanup);
-    await swarm.ready();
-    peer = await startDockerd(cleanup, 'worker', { host: theirs, args: ['--label=kind=docker'] });
-    await loadImage(peer, buildBusyboxArchive());
-    await peer.docker.swarmJoin({
-      RemoteAddrs: [`${ours.address}:4242`],
-      JoinToken: defined((await swarm.cluster()).rootCa?.joinTokens).worker,
-      ListenAddr: '0.0.0.0:2377',
-    });
+    ({ manager, swarm } = await startManager(cleanup, ours));
+    peer = await joinEngine(cleanup, 'worker', theirs, { swarm, managerHost: ours });
   });
   after(() => cleanup.run());
 
