@@ -54,6 +54,8 @@ export class DriverCalls {
       return await Promise.race([this.ask(request, signal), given]);
     } finally {
       cancel();
+      // A combined signal that somebody listens to is kept by Node until it aborts.
+      late.abort();
     }
   }
 

@@ -16,6 +16,7 @@ import { type AgentCalls, Leader, type OpenStream, taskOn, turns } from './leade
 class Vault implements SecretDriver {
   readonly id = 'memory';
   readonly asked: SecretRequest[] = [];
+  readonly signals: AbortSignal[] = [];
   private open: Promise<void> = Promise.resolve();
 
   has = (name: string): Promise<boolean> => Promise.resolve(name === 'vault');
@@ -31,6 +32,7 @@ class Vault implements SecretDriver {
 
   async get(request: SecretRequest, signal: AbortSignal): Promise<SecretValue> {
     this.asked.push(request);
+    this.signals.push(signal);
     await this.open;
     const answer = vaultOf(request.secretName, request.taskId);
     if (answer === 'silence')
@@ -122,6 +124,10 @@ describe('secrets with a driver', () => {
     ]);
     assert.deepEqual(values(message), { shared: 'for all', 'own.a': 'for a', plain: 'p' });
     assert.equal(leader.store.view().get('secret', 'shared')?.spec?.data.length, 0);
+    assert.ok(
+      vault.signals.every(({ aborted }) => aborted),
+      'nothing is held of calls that are over',
+    );
     assert.deepEqual(vault.asked[0], {
       driver: 'vault',
       options: {},
