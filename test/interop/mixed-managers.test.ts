@@ -190,7 +190,8 @@ describe('managers of both kinds', { skip: dockerdMissing() ?? false }, () => {
   it('go on under ours when the engine that leads is killed', async () => {
     const [engine] = dockers;
     assert.ok(engine);
-    for (const name of ['ours-1', 'ours-2']) assert.equal(waysOf(group.named(name)), 'some');
+    for (const name of ['ours-1', 'ours-2'])
+      await until(`${name} says so`, () => waysOf(group.named(name)) === 'some');
     const killedAt = performance.now();
     await engine.kill();
     const leader = await group.leader();
