@@ -48,6 +48,8 @@ export interface Member {
   readonly nodeId: string;
   readonly address: string;
   readonly reachable: boolean;
+  /** Counts for a majority. A newcomer does not before it has caught up. */
+  readonly votes: boolean;
 }
 
 export interface Proposed {

@@ -61,7 +61,7 @@ export function consensusConformance(name: string, makeWorld: () => Promise<Cons
       assert.ok(term >= 1n);
       assert.deepEqual([leading, leaderId], [true, raftId]);
       const [member] = consensus.members();
-      assert.deepEqual([member?.raftId, member?.reachable], [raftId, true]);
+      assert.deepEqual([member?.raftId, member?.reachable, member?.votes], [raftId, true, true]);
     });
 
     it('hands a new reader the present leadership', async () => {

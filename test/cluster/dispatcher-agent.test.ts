@@ -71,6 +71,7 @@ class FalseManager {
               nodeId,
               address: `${nodeId}:4242`,
               reachable: true,
+              votes: true,
             })),
         } as never);
         ctx.provide(RpcServer, server);

@@ -78,7 +78,9 @@ class World {
       (ctx) => {
         ctx.provide(Store, store);
         ctx.provide(Consensus, {
-          members: () => [{ raftId: 1n, nodeId: 'm', address: 'm:4242', reachable: true }],
+          members: () => [
+            { raftId: 1n, nodeId: 'm', address: 'm:4242', reachable: true, votes: true },
+          ],
         } as never);
         ctx.provide(RpcServer, server);
         ctx.provide(NodeIdentity, identity('m', 'manager'));

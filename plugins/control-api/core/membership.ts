@@ -29,10 +29,14 @@ function managerStatus(
     raftId: member.raftId,
     addr: member.address,
     leader: member.raftId === membership.leadership.leaderId,
-    reachability: member.reachable
-      ? RaftMemberStatus_Reachability.REACHABLE
-      : RaftMemberStatus_Reachability.UNREACHABLE,
+    reachability: reachability(member),
   };
+}
+
+/** `Reachable` means to an operator that it counts for the majority, and could lead. */
+function reachability({ reachable, votes }: Member): RaftMemberStatus_Reachability {
+  if (!reachable) return RaftMemberStatus_Reachability.UNREACHABLE;
+  return votes ? RaftMemberStatus_Reachability.REACHABLE : RaftMemberStatus_Reachability.UNKNOWN;
 }
 
 export const memberOf = (nodeId: string, membership: Membership | undefined): Member | undefined =>

@@ -48,6 +48,7 @@ export class Api {
           nodeId: '',
           address: '127.0.0.1:4242',
           reachable: true,
+          votes: true,
           ...member,
         })),
       leadership: () => ({ term: 1n, leading: true, leaderId }),

@@ -28,8 +28,9 @@ test('get: manager status comes from consensus, and is not stored', async () => 
   const members = [
     { raftId: 7n, nodeId: 'm1', address: '10.0.0.1:2377' },
     { raftId: 8n, nodeId: 'm2', reachable: false },
+    { raftId: 9n, nodeId: 'm3', votes: false },
   ];
-  const api = apiWith([manager('m1'), manager('m2'), aNode({ id: 'w' })], {
+  const api = apiWith([manager('m1'), manager('m2'), manager('m3'), aNode({ id: 'w' })], {
     members,
     leaderId: 7n,
   });
@@ -43,6 +44,8 @@ test('get: manager status comes from consensus, and is not stored', async () => 
   });
   assert.equal((await status('m2'))?.leader, false);
   assert.equal((await status('m2'))?.reachability, RaftMemberStatus_Reachability.UNREACHABLE);
+  const newcomer = (await status('m3'))?.reachability;
+  assert.equal(newcomer, RaftMemberStatus_Reachability.UNKNOWN, 'it has no vote yet');
   assert.equal(await status('w'), undefined);
   assert.equal(node(api, 'm1')?.managerStatus, undefined);
 });

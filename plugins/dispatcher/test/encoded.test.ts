@@ -70,8 +70,8 @@ describe('changes', () => {
 
 describe('session messages', () => {
   const members = [
-    { raftId: 1n, nodeId: 'm1', address: '10.0.0.1:4242', reachable: true },
-    { raftId: 2n, nodeId: 'm2', address: '', reachable: true },
+    { raftId: 1n, nodeId: 'm1', address: '10.0.0.1:4242', reachable: true, votes: true },
+    { raftId: 2n, nodeId: 'm2', address: '', reachable: true, votes: true },
   ];
   it('share what is the same for all, and follow every change of it', () => {
     const store = new FakeStore().seed({

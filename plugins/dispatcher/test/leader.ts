@@ -30,7 +30,7 @@ export class Leader {
   readonly network = new LoopbackNetwork(this.clock);
   readonly server = this.network.server('unix:/leader', '10.0.0.1:4242');
   readonly members: Member[] = [
-    { raftId: 1n, nodeId: 'leader', address: '10.0.0.1:4242', reachable: true },
+    { raftId: 1n, nodeId: 'leader', address: '10.0.0.1:4242', reachable: true, votes: true },
   ];
   readonly faults: unknown[] = [];
   readonly dispatcher: Dispatcher;

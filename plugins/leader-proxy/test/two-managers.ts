@@ -157,6 +157,7 @@ export class TwoManagers {
       nodeId: `manager-${raftId}`,
       address: addressOf(raftId),
       reachable: true,
+      votes: true,
     }));
     const make = (raftId: bigint) => new Manager(raftId, this.network, this.env, members);
     this.managers = [make(1n), make(2n)];

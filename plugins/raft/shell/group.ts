@@ -51,6 +51,7 @@ export class Group implements Membership {
       nodeId,
       address: addr,
       reachable: raftId === driver.raftId || driver.isReachable(raftId),
+      votes: driver.isVoter(raftId),
     }));
   }
 
@@ -132,7 +133,7 @@ export class Group implements Membership {
   }
 
   canRemove(raftId: bigint): boolean {
-    const voters = this.members().filter((member) => this.driver.isVoter(member.raftId));
+    const voters = this.members().filter(({ votes }) => votes);
     const rest = voters.filter((member) => member.raftId !== raftId);
     // Who has no vote is not missed.
     if (rest.length === voters.length && rest.length > 0) return true;

@@ -45,7 +45,7 @@ describe('a group of one', () => {
     assert.deepEqual(machine.applied, [1n, 2n]);
     assert.equal(node.lastIndex, 2n);
     assert.deepEqual(node.members(), [
-      { raftId: node.raftId, nodeId: 'node-1', address: '', reachable: true },
+      { raftId: node.raftId, nodeId: 'node-1', address: '', reachable: true, votes: true },
     ]);
     await node.stop();
   });

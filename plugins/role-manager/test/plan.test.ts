@@ -14,6 +14,7 @@ const member = (nodeId: string, raftId: bigint, reachable = true): Member => ({
   raftId,
   address: `${nodeId}:4242`,
   reachable,
+  votes: true,
 });
 const plan = (state: Partial<RoleState>) =>
   planRoles({ nodes: [], members: [], ownRaftId: 1n, canRemove: () => true, ...state });

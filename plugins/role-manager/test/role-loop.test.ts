@@ -57,7 +57,7 @@ class Rig {
       draft.create('node', aNode({ id, role, spec: { desiredRole } })),
     );
     if (raftId !== undefined)
-      this.members.push({ nodeId: id, raftId, address: 'x:1', reachable: true });
+      this.members.push({ nodeId: id, raftId, address: 'x:1', reachable: true, votes: true });
     return this;
   }
 
@@ -122,7 +122,7 @@ describe('the loop of roles', () => {
 
   it('puts out at its start what is a member without a node', async () => {
     const rig = new Rig().node('a', MANAGER, MANAGER, 1n);
-    rig.members.push({ nodeId: 'gone', raftId: 2n, address: 'x:1', reachable: false });
+    rig.members.push({ nodeId: 'gone', raftId: 2n, address: 'x:1', reachable: false, votes: true });
     rig.start();
     await rig.env.clock.until(() => rig.members.length === 1);
     assert.equal(rig.members[0]?.nodeId, 'a');
