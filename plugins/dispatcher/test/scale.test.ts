@@ -75,7 +75,13 @@ describe('many nodes', () => {
     const sessions = await Promise.all(agents.map((agent) => agent.register()));
     leader.dispatcher.onMembers(leader.members.map((one) => ({ ...one, reachable: false })));
     assert.equal(await sessions[0]?.nextIfAny(), undefined);
-    leader.members.push({ raftId: 2n, nodeId: 'm2', address: '10.0.0.2:4242', reachable: true, votes: true });
+    leader.members.push({
+      raftId: 2n,
+      nodeId: 'm2',
+      address: '10.0.0.2:4242',
+      reachable: true,
+      votes: true,
+    });
     leader.dispatcher.onMembers([...leader.members]);
     for (const session of sessions)
       assert.deepEqual(
