@@ -45,10 +45,7 @@ export const isProvider = (answer: unknown): boolean => {
   return Array.isArray(kinds) && kinds.includes('secretprovider');
 };
 
-const modes = ['vip', 'dnsrr'];
-const protocols = ['tcp', 'udp', 'sctp'];
-const publishModes = ['ingress', 'host'];
-
+/** Modes and protocols are the numbers of the wire: plugins read them into integers, and refuse words. */
 export const bodyOf = (request: SecretRequest): string =>
   JSON.stringify({
     SecretName: request.secretName,
@@ -63,13 +60,13 @@ export const bodyOf = (request: SecretRequest): string =>
     NodeID: request.nodeId,
     ...(request.serviceEndpoint && {
       ServiceEndpointSpec: {
-        Mode: modes[request.serviceEndpoint.mode],
+        Mode: request.serviceEndpoint.mode,
         Ports: request.serviceEndpoint.ports.map((port) => ({
           Name: port.name,
-          Protocol: protocols[port.protocol],
+          Protocol: port.protocol,
           PublishedPort: port.publishedPort,
           TargetPort: port.targetPort,
-          PublishMode: publishModes[port.publishMode],
+          PublishMode: port.publishMode,
         })),
       },
     }),
@@ -82,7 +79,11 @@ export function secretValue(driver: string, answer: unknown): SecretValue {
     throw new SwarmError('failed-precondition', 'SECRET_PLUGIN_REFUSED', Err);
   if (Value !== undefined && Value !== null && typeof Value !== 'string')
     throw badAnswer(driver, 'its value is no text');
-  return { value: Buffer.from(Value ?? '', 'base64'), doNotReuse: DoNotReuse === true };
+  const text = (Value ?? '').replace(/[\r\n]/g, '');
+  const value = Buffer.from(text, 'base64');
+  // Node skips what does not belong there: a plain password would become other bytes.
+  if (value.toString('base64') !== text) throw badAnswer(driver, 'its value is not in base64');
+  return { value, doNotReuse: DoNotReuse === true };
 }
 
 export const badAnswer = (driver: string, why: string): SwarmError =>

@@ -116,14 +116,14 @@ describe("Docker's secret plugins", () => {
         TaskImage: 'busybox',
         NodeID: 'node',
         ServiceEndpointSpec: {
-          Mode: 'dnsrr',
+          Mode: 1,
           Ports: [
             {
               Name: 'http',
-              Protocol: 'udp',
+              Protocol: 1,
               PublishedPort: 80,
               TargetPort: 8080,
-              PublishMode: 'host',
+              PublishMode: 1,
             },
           ],
         },
@@ -157,6 +157,7 @@ describe("Docker's secret plugins", () => {
       [500, 'hunter2', 'status 500'],
       [500, '{"Err":"sealed"}', 'sealed'],
       [200, '{"Value":7}', 'its value is no text'],
+      [200, '{"Value":"hunter2"}', 'its value is not in base64'],
       [200, `"${'x'.repeat(2 << 20)}"`, 'it is too long'],
     ] as const) {
       plugin.raw = { status, body };
@@ -167,6 +168,8 @@ describe("Docker's secret plugins", () => {
     }
     plugin.raw = { status: 200, body: 'null' };
     assert.equal((await driver().get(asked(), never)).value.length, 0);
+    plugin.raw = { status: 200, body: JSON.stringify({ Value: 'aHVudGVy\r\nMg==\n' }) };
+    assert.equal(Buffer.from((await driver().get(asked(), never)).value).toString(), 'hunter2');
   });
 
   it('that went in between say so', async () => {
