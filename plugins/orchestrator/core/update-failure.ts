@@ -2,6 +2,7 @@
  * Too many failures of new tasks stop an update, or take the service back to its previous spec. Judged
  * before anything else in a run, so that nothing more is made under a spec that is given up.
  */
+import { isJob } from '@swarmkit/sdk/model/task';
 import { UpdateConfig_FailureAction } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { takesTasks } from './mode-global.js';
 import { isUsable } from './node-fitness.js';
@@ -13,7 +14,8 @@ import { hasFailed, progressOf } from './update-progress.js';
 
 /** True where the service was changed, and has to be looked at anew. */
 export function stopForFailures(table: SlotTable): boolean {
-  if (!isUpdating(table.service)) return false;
+  // A job is never updated in place: what fails is its restart policy's business, also after a rollback.
+  if (!isUpdating(table.service) || isJob(table.service)) return false;
   const policy = updatePolicy(table.service);
   if (policy.failureAction === UpdateConfig_FailureAction.CONTINUE) return false;
   const taskId = tooManyFailures(table, policy);

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { durationFromMs } from '@swarmkit/sdk/model/time';
+import { durationFromMs, timestampFromMs } from '@swarmkit/sdk/model/time';
 import { aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import {
   type RestartPolicy,
   RestartPolicy_RestartCondition as Condition,
   TaskState,
+  UpdateStatus_UpdateState,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { replicas, Swarm } from './swarm.js';
+import { Orchestrator } from '../shell/orchestrator.js';
+import { imageOf, replicas, Swarm, withImage } from './swarm.js';
 
 const { COMPLETE, FAILED, READY, REJECTED, RUNNING, SHUTDOWN } = TaskState;
 
@@ -113,4 +116,39 @@ test('a job that has too many tasks, or no numbers at all, holds up no other ser
   assert.deepEqual(swarm.slots('web'), [1, 2]);
   assert.equal(swarm.tasks('crowded').length, 3);
   assert.deepEqual(swarm.tasks('empty'), []);
+});
+
+test('a large job that is rolled back goes on whatever fails before all of it was made again', () => {
+  const swarm = new Swarm('a', 'b');
+  const slowly = new StageRunner(swarm.store, new Orchestrator(10));
+  const run = () =>
+    slowly.run({ now: swarm.now, id: () => `t${swarm.tasks('job').length}.${made++}` });
+  let made = 0;
+  swarm.addService('job', {
+    mode: { $case: 'replicatedJob', value: { maxConcurrent: 30n, totalCompletions: 30n } },
+    task: { restart: { condition: Condition.ON_FAILURE, delay: durationFromMs(0) } },
+  });
+  while (run().unfinished.length > 0);
+  swarm.observe(swarm.inSlot('job', 1).id, COMPLETE);
+  swarm.updateService('job', (spec) => withImage(spec, 'another'));
+  swarm.write((draft) =>
+    draft.update('service', {
+      ...draft.get('service', 'job')!,
+      updateStatus: {
+        state: UpdateStatus_UpdateState.ROLLBACK_STARTED,
+        message: 'manually requested rollback',
+        startedAt: timestampFromMs(swarm.now),
+        completedAt: undefined,
+      },
+    }),
+  );
+  const ofRollback = () => swarm.live('job').filter((task) => imageOf(task) === 'another');
+  const inSlotOne = () => ofRollback().find(({ slot }) => slot === 1n);
+  while (inSlotOne() === undefined) run();
+  assert.ok(ofRollback().length < 30, 'all at once');
+  swarm.now += 1000;
+  swarm.fail(inSlotOne()!);
+  for (let runs = 0; run().unfinished.length > 0; runs += 1) assert.ok(runs < 20, 'stuck');
+  assert.equal(ofRollback().length, 30);
+  assert.equal(swarm.updateState('job'), 'ROLLBACK_COMPLETED');
 });
