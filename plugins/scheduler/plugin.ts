@@ -9,11 +9,10 @@ import {
 } from '@swarmkit/sdk/wire/gen/node/placement';
 import { Scheduler } from './shell/scheduler.js';
 
-/** Chooses a node for each pending task and says why when there is none. */
-
 const stages = new WeakMap<Context, Scheduler>();
 const unmounts = new WeakMap<Context, Unmount>();
 
+/** Chooses a node for each pending task and says why when there is none. */
 export const scheduler = definePlugin({
   id: 'scheduler',
   version: '0.1.0',

@@ -52,10 +52,12 @@ export function schedule(
 }
 
 /** All that wait are looked at again when a node has changed, and to name one is shorter than to name them. */
-const again = (turn: Turn, waiting: readonly Task[]): readonly ObjectRef[] =>
-  waiting.length > 100
-    ? [...turn.cluster.nodes().slice(0, 1)].map(({ node }) => ({ kind: 'node', id: node.id }))
-    : waiting.map(refOf);
+function again(turn: Turn, waiting: readonly Task[]): readonly ObjectRef[] {
+  const [first] = turn.cluster.nodes();
+  return first === undefined || waiting.length <= 100
+    ? waiting.map(refOf)
+    : [{ kind: 'node', id: first.node.id }];
+}
 
 const refOf = ({ id }: Task): ObjectRef => ({ kind: 'task', id });
 
@@ -99,12 +101,14 @@ const placeGroups = (turn: Turn, groups: readonly Group[]): readonly Group[] =>
   groups.map((group) => placeGroup(turn, group)).filter(isGroup);
 
 function placeGroup(turn: Turn, group: Group): readonly Task[] {
+  // Its tree costs a look at every node.
+  if (turn.placed >= turn.limit) return group;
   const { cluster, policies } = turn;
   const pipeline = pipelineOf(turn, group[0]);
   const tree = spreadTree(group[0], cluster.nodes(), pipeline, policies.scorers);
   if (tree.best() === undefined) return group;
   const room = Math.min(turn.share, turn.limit - turn.placed);
-  const { first, rest } = oldestFirst(group, Math.max(0, room));
+  const { first, rest } = oldestFirst(group, room);
   for (const [at, task] of first.entries()) {
     const node = tree.best();
     if (node === undefined) return [...first.slice(at), ...rest];

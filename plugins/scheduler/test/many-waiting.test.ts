@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SchedulerFilter } from '@swarmkit/sdk/contracts/scheduling';
 import type { View } from '@swarmkit/sdk/contracts/store';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { aNode } from '@swarmkit/sdk/testkit/fixtures';
@@ -50,6 +51,35 @@ test('why there is no place is told to so many a turn, and each once', () => {
   }
   assert.deepEqual(told.sort(), [...ids]);
   assert.deepEqual(runStage(cluster.store, new Scheduler()).changes, []);
+});
+
+test('also where there is no node at all', () => {
+  const cluster = new Cluster();
+  const ids = cluster.pending(cluster.service('web'), WAITING);
+  const runner = new StageRunner(cluster.store, new Scheduler());
+  while (runner.run().unfinished.length > 0);
+  for (const id of ids) assert.equal(cluster.task(id).status?.err, 'no suitable node');
+});
+
+test('groups that a turn does not come to are not worked out', () => {
+  const cluster = new Cluster();
+  for (const id of ['a', 'b', 'c']) cluster.node(id);
+  for (let at = 0; at < WAITING; at += 1) cluster.pending(cluster.service(`web${at}`), 1);
+  let asked = 0;
+  const counting: SchedulerFilter = {
+    id: 'counting',
+    order: 900,
+    applies: () => true,
+    passes: () => {
+      asked += 1;
+      return true;
+    },
+    explain: () => 'never',
+  };
+  const { changes } = runStage(cluster.store, new Scheduler({ filters: () => [counting] }));
+  assert.equal(changes.length, 100);
+  // Each node for each group that was placed, and once more the node that took the task.
+  assert.equal(asked, 100 * 4);
 });
 
 test('preassigned tasks take turns too', () => {
