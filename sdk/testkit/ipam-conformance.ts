@@ -94,6 +94,13 @@ export function ipamConformance(name: string, make: () => Ipam): void {
       );
     });
 
+    it('gives no address outside of the subnet where the range is larger', () => {
+      const wanted = [IPAMConfig.fromPartial({ subnet: '10.6.0.0/29', range: '10.6.0.0/28' })];
+      const { configs } = ipam.subnets({ ...none, wanted });
+      for (const one of configs === undefined ? [] : everyAddress(ipam, configs))
+        assert.ok(contains(network('10.6.0.0/29'), address(one)), one);
+    });
+
     it('gives the address that is asked for, unless somebody has it or it is outside', () => {
       const configs = configsOf(ipam, '10.6.0.0/24');
       const ask = (wanted: string, held: readonly string[] = []) =>

@@ -45,13 +45,14 @@ export function capacity(configs: readonly IPAMConfig[]): number {
   return Math.max(0, total);
 }
 
-/** The addresses of a config, without the subnet's first and its broadcast one. */
+/** The addresses of a config, without the subnet's first and its broadcast one. A range may be larger than its subnet. */
 export function rangeOf(config: IPAMConfig, subnet: IpNetwork): { from: bigint; to: bigint } {
   const first = ipNumber(subnet.address);
   const last = first + networkSize(subnet) - 1n;
   const range = config.range === '' ? undefined : parseCidr(config.range);
-  const from = range === undefined ? first : ipNumber(range.address);
-  const to = range === undefined ? last : from + networkSize(range) - 1n;
+  const part = range !== undefined && range.prefix > subnet.prefix ? range : subnet;
+  const from = ipNumber(part.address);
+  const to = from + networkSize(part) - 1n;
   const isSmall = subnet.prefix >= subnet.address.length * 8 - 1;
   const hasBroadcast = subnet.address.length === 4;
   return {
