@@ -27,10 +27,13 @@ export function missingKeys(cluster: Cluster, now: number, random: Random): Keys
 export const nextKeys = (cluster: Cluster, now: number, random: Random): Keys =>
   grown(cluster, now, random, () => 1);
 
-/** When the next ones are due, ms; a Docker manager does not say when it made its own, so `since` counts then. */
-export function dueAt(cluster: Cluster, since: number): number {
+/**
+ * When the next ones are due, ms. A Docker manager does not say when it made its own, and what a clock ahead of
+ * ours says is not believed: `since` counts then.
+ */
+export function dueAt(cluster: Cluster, since: number, now: number): number {
   const times = cluster.networkBootstrapKeys.map(({ madeAt }) => timestampToMs(madeAt) ?? 0);
-  const latest = Math.max(0, ...times);
+  const latest = Math.max(0, ...times.filter((at) => at <= now));
   return (latest === 0 ? since : latest) + rotationMs;
 }
 

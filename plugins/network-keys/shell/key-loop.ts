@@ -58,7 +58,8 @@ export class KeyLoop {
       const now = env.clock.now();
       const missing = missingKeys(cluster, now, env.random);
       const keys =
-        missing ?? (dueAt(cluster, since) <= now ? nextKeys(cluster, now, env.random) : undefined);
+        missing ??
+        (dueAt(cluster, since, now) <= now ? nextKeys(cluster, now, env.random) : undefined);
       if (keys !== undefined) draft.update('cluster', { ...cluster, ...keys });
       return keys;
     });
@@ -67,6 +68,7 @@ export class KeyLoop {
     const [cluster] = store.view().find('cluster', { by: 'all' });
     // The cluster object is about to be made: `look` tells.
     if (cluster === undefined) return RETRY_MS;
-    return Math.max(0, dueAt(cluster, since) - env.clock.now());
+    const now = env.clock.now();
+    return Math.max(0, dueAt(cluster, since, now) - now);
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import type { Cluster } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aCluster } from '@swarmkit/sdk/testkit/fixtures';
@@ -120,5 +121,30 @@ test('keys that another manager made stay, and are counted from when we began to
   assert.deepEqual(life.times('networking:gossip'), [1n, 2n, 3n]);
   await life.pass(1);
   assert.deepEqual(life.times('networking:gossip'), [2n, 3n, 7n]);
+  await life.lose();
+});
+
+test('a leader whose clock was far ahead does not put the next keys off for as long', async () => {
+  const life = new Life();
+  life.found();
+  life.lead();
+  await life.pass(0);
+  await life.lose();
+  const ahead = timestampFromMs(life.env.clock.now() + 365 * 24 * 3_600_000);
+  life.store.updateNow(user, (draft) => {
+    const networkBootstrapKeys = life.cluster.networkBootstrapKeys.map((key) => ({
+      ...key,
+      madeAt: ahead,
+    }));
+    draft.update('cluster', { ...life.cluster, networkBootstrapKeys });
+  });
+  const [first = 0n] = life.times('networking:gossip');
+  life.lead();
+  await life.pass(rotationMs - 1);
+  assert.equal(life.times('networking:gossip')[0], first);
+  await life.pass(1);
+  assert.equal(life.times('networking:gossip')[2], first + 6n);
+  await life.pass(rotationMs);
+  assert.equal(life.times('networking:gossip')[2], first + 8n);
   await life.lose();
 });
