@@ -99,6 +99,8 @@ export class Relay {
       this.counts.led += 1;
       log.debug({ from, to: host }, 'two engines meet');
       caller.pipe(partner).pipe(caller);
+      endTogether(caller, partner);
+      endTogether(partner, caller);
       return;
     }
     // Alone so far, or the others are out of reach: the engine asks again within a minute.
@@ -126,13 +128,22 @@ export class Relay {
   private keep(socket: Socket): void {
     this.open.add(socket);
     const cancel = this.parts.clock.after(LIFE_MS, () => socket.destroy());
-    // Also told as `close`, which ends the other side through the pipe.
+    // Also told as `close`.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       cancel();
       this.open.delete(socket);
     });
   }
+}
+
+/** A pipe hands on an end, but not that a side broke off: the other would wait for it until its time is over. */
+function endTogether(one: Socket, other: Socket): void {
+  const look = (): void => {
+    if (!one.readableEnded || !one.writableFinished) other.destroy();
+  };
+  if (one.destroyed) look();
+  else one.on('close', look);
 }
 
 /** Of `host:port` or `[v6]:port`. */

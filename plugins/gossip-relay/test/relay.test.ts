@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import { aNode } from '@swarmkit/sdk/testkit/fixtures';
@@ -120,6 +120,27 @@ describe('the relay', () => {
     const closed = once(socket, 'close');
     await clock.advance(1);
     await closed;
+  });
+
+  it('ends with the one when the other breaks off', async () => {
+    const partners: Socket[] = [];
+    partner.on('connection', (socket: Socket) => partners.push(socket));
+    const dial = async (): Promise<readonly [Socket, Socket]> => {
+      const caller = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.1' });
+      caller.on('error', () => {});
+      caller.write('members');
+      await once(caller, 'data');
+      return [caller, partners.pop() as Socket];
+    };
+    const signal = AbortSignal.timeout(5_000);
+    const [caller, reached] = await dial();
+    const callerEnds = once(caller, 'close', { signal });
+    reached.resetAndDestroy();
+    await callerEnds;
+    const [other, left] = await dial();
+    const partnerEnds = once(left, 'close', { signal });
+    other.resetAndDestroy();
+    await partnerEnds;
   });
 
   it('hangs up on others, and where there is no partner', async () => {
