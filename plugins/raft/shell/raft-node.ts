@@ -222,12 +222,17 @@ export class RaftNode implements Consensus {
     this.running?.raft.knowMembers(members);
   }
 
-  /** The message with the newest snapshot in it, and the configuration that the core put there. */
+  /**
+   * The message with the newest snapshot in it, and the configuration that the core put there. Where a newer
+   * one has taken the place of the one that the core meant, its own: the core's may lack what changed since,
+   * and the reader would never hear of it.
+   */
   async fillSnapshot(message: Message): Promise<Message> {
     const stored = await this.running?.disk.readSnapshot();
     if (stored === undefined || message.snapshot === undefined) throw stopped();
-    const { confState } = message.snapshot.metadata;
-    const metadata = { ...stored.metadata, confState };
+    const { index, confState } = message.snapshot.metadata;
+    const metadata =
+      stored.metadata.index === index ? { ...stored.metadata, confState } : stored.metadata;
     return { ...message, snapshot: { metadata, data: stored.data } };
   }
 

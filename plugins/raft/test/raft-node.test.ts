@@ -4,6 +4,7 @@ import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { consensusConformance } from '@swarmkit/sdk/testkit/consensus-conformance';
 import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
+import { ConfState, Message, MessageType, Snapshot } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { SingleMember } from './single-member.js';
 
 const refusal = (code: string) => (error: unknown) => isSwarmError(error) && error.code === code;
@@ -87,6 +88,25 @@ describe('a group of one', () => {
     const second = await new SingleMember(disk.start()).lead();
     assert.deepEqual(second.machine.tape, texts(20));
     await second.node.stop();
+  });
+
+  it('sends a snapshot with the configuration that belongs to it', async () => {
+    const { node } = await new SingleMember(disk.start(), { snapshotInterval: 10 }).lead();
+    for (const text of texts(12)) await node.propose(Buffer.from(text));
+    const taken = 10n;
+    const meant = (index: bigint): Message => {
+      const confState = ConfState.create({ voters: [node.raftId, 99n] });
+      const snapshot = Snapshot.create({ metadata: { index, term: 2n, confState } });
+      return Message.create({ type: MessageType.MsgSnap, to: 99n, snapshot });
+    };
+    const sent = async (index: bigint) =>
+      (await node.fillSnapshot(meant(index))).snapshot?.metadata;
+    const same = await sent(taken);
+    assert.deepEqual([same?.index, same?.confState.voters], [taken, [node.raftId, 99n]]);
+    // It took the place of the one that was meant, and may know of a change since.
+    const newer = await sent(taken - 1n);
+    assert.deepEqual([newer?.index, newer?.confState.voters], [taken, [node.raftId]]);
+    await node.stop();
   });
 
   it('restores from a snapshot and replays only what follows', async () => {
