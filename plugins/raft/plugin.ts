@@ -7,9 +7,9 @@ import { ScopeGates } from '@swarmkit/sdk/contracts/scope-gate';
 import { Storage } from '@swarmkit/sdk/contracts/storage';
 import { definePlugin } from '@swarmkit/sdk/plugin/plugin';
 import { distinctUntilChanged, map } from 'rxjs';
-import { type RaftConfig, RaftNode } from './shell/raft-node.js';
+import { type RaftConfig, raftConfig } from './shell/config.js';
 import { memberRemoved } from './shell/raft-error.js';
-import { timings } from './shell/timing.js';
+import { RaftNode } from './shell/raft-node.js';
 
 const nodes = new WeakMap<object, RaftNode>();
 
@@ -22,17 +22,7 @@ export const raft = definePlugin<RaftConfig>({
   provides: [Consensus, Membership],
   contributes: [ScopeGates],
   policy: 'stop-node',
-  config: {
-    type: 'object',
-    properties: {
-      snapshotInterval: { type: 'integer', minimum: 0 },
-      keepEntries: { type: 'integer', minimum: 0 },
-      timing: { enum: timings, default: 'auto' },
-      advertiseAddress: { type: 'string' },
-      forceNewCluster: { type: 'boolean', default: false },
-      joinAddresses: { type: 'array', items: { type: 'string' }, default: [] },
-    },
-  },
+  config: raftConfig,
   register(ctx) {
     const node = new RaftNode({
       storage: ctx.get(Storage),

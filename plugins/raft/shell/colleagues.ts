@@ -14,6 +14,7 @@ import { Feature, OUR_FEATURES } from '../core/features.js';
 import type { Roster } from '../core/roster.js';
 import { isUnspecified, ownAddress, parseAddress } from './address.js';
 import { newRaftId } from './bootstrap.js';
+import type { RaftConfig } from './config.js';
 import { Group } from './group.js';
 import { askToJoin } from './join.js';
 import { membershipService } from './membership-service.js';
@@ -22,7 +23,6 @@ import { Receiver } from './receiver.js';
 import { Refusals } from './refusals.js';
 import { SnapshotIntake } from './snapshot-intake.js';
 import type { Steering } from './steering.js';
-import type { Timing } from './timing.js';
 import { Transport } from './transport.js';
 
 export interface ColleaguesOptions {
@@ -30,12 +30,7 @@ export interface ColleaguesOptions {
   readonly client: RpcClient;
   readonly env: Env;
   readonly log: Logger;
-  readonly config: {
-    readonly advertiseAddress?: string;
-    readonly joinAddresses: readonly string[];
-    readonly timing: Timing;
-    readonly forceNewCluster: boolean;
-  };
+  readonly config: RaftConfig;
   readonly members: Channel<readonly Member[]>;
   readonly known?: KnownManagers | undefined;
 }
@@ -78,8 +73,7 @@ export class Colleagues {
   ) {
     const { client, env, log, config } = options;
     const { roster } = node;
-    this.ownFeatures =
-      config.timing === 'swarmkit' ? OUR_FEATURES & ~Feature.fastTicks : OUR_FEATURES;
+    this.ownFeatures = featuresUnder(config);
     this.transport = new Transport({
       client,
       clock: env.clock,
@@ -274,10 +268,11 @@ export class Colleagues {
     return config.advertiseAddress ?? remote?.address ?? '';
   }
 
+  /** SwarmKit's managers know nothing of features; who keeps to their ways writes nothing of them down. */
   private async tidy(): Promise<void> {
     const { node, options } = this;
     for (const record of node.roster.members) {
-      const features = this.featuresOf(record);
+      const features = this.ownFeatures === 0 ? record.features : this.featuresOf(record);
       const addr = record.raftId === node.raftId ? this.recordedAddress(record.addr) : record.addr;
       if (features === record.features && addr === record.addr) continue;
       try {
@@ -309,4 +304,9 @@ export class Colleagues {
     const request = { addr, features: this.ownFeatures, fresh: false };
     await askToJoin({ client, clock: env.clock, log, signal, addresses: others, request });
   }
+}
+
+function featuresUnder({ onlySwarmKit, timing }: RaftConfig): number {
+  if (onlySwarmKit) return 0;
+  return timing === 'swarmkit' ? OUR_FEATURES & ~Feature.fastTicks : OUR_FEATURES;
 }

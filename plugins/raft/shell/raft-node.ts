@@ -21,12 +21,12 @@ import { ConfState, type Entry, type Message } from '@swarmkit/sdk/wire/gen/raft
 import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import type { Observable } from 'rxjs';
 import { ORIGIN } from '../core/log.js';
-import type { OwnPolicy } from '../core/log-policy.js';
 import { Raft } from '../core/raft.js';
 import { Roster } from '../core/roster.js';
 import { splitSnapshot } from '../core/snapshot-data.js';
 import { Applier } from './applier.js';
 import { Colleagues } from './colleagues.js';
+import type { RaftConfig } from './config.js';
 import { KeyRotation } from './key-rotation.js';
 import { LogCipher } from './log-cipher.js';
 import { type LoadedLog, LogDisk, type StoredSnapshot } from './log-disk.js';
@@ -47,7 +47,7 @@ import {
 } from './raft-error.js';
 import { Snapshotter } from './snapshotter.js';
 import { Steering } from './steering.js';
-import { Pace, type Timing } from './timing.js';
+import { Pace } from './timing.js';
 
 /** The wire's limit for one entry. */
 const MAX_ENTRY_BYTES = 1_572_864;
@@ -60,16 +60,6 @@ const MAX_INFLIGHT_BYTES = 16 * 1024 * 1024;
 const FAREWELL_MS = 200;
 
 export const NO_LEADERSHIP: Leadership = { term: 0n, leading: false, leaderId: 0n };
-
-export interface RaftConfig extends OwnPolicy {
-  readonly timing: Timing;
-  /** host:port at which other managers reach this one. */
-  readonly advertiseAddress?: string;
-  /** Managers to ask when there is no log here yet, besides those that the node knows. */
-  readonly joinAddresses: readonly string[];
-  /** Go on alone with the log that is here; the other members are removed. */
-  readonly forceNewCluster: boolean;
-}
 
 export interface RaftNodeOptions {
   readonly storage: Storage;

@@ -45,6 +45,13 @@ it('a member without a vote may always go, and is nobody in the count', () => {
   assert.equal(group([true, false, true], [2]).canRemove(1n), false);
 });
 
+it('says who has a vote', () => {
+  const votes = group([true, false, true], [1])
+    .members()
+    .map((member) => member.votes);
+  assert.deepEqual(votes, [true, false, true]);
+});
+
 it('what members cannot be is refused in words', async () => {
   const members: readonly Member[] = group([true]).members();
   assert.equal(members.length, 1);

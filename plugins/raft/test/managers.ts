@@ -9,7 +9,7 @@ import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
 import { TapeMachine } from '@swarmkit/sdk/testkit/tape-machine';
 import { VirtualClock, VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { LinkService } from '@swarmkit/sdk/wire/gen/raftlink/link';
-import type { RaftConfig } from '../shell/raft-node.js';
+import type { RaftConfig } from '../shell/config.js';
 import { SingleMember } from './single-member.js';
 
 export class Manager {
@@ -56,7 +56,7 @@ export class Manager {
       {
         ...this.group.config,
         advertiseAddress: this.address,
-        ...(this.isForeign ? { timing: 'swarmkit' } : {}),
+        onlySwarmKit: this.isForeign,
         ...config,
       },
       new TapeMachine(),

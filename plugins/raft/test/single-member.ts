@@ -8,7 +8,8 @@ import { LoopbackNetwork } from '@swarmkit/sdk/testkit/loopback-rpc';
 import { TapeMachine } from '@swarmkit/sdk/testkit/tape-machine';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { BehaviorSubject, filter, firstValueFrom, timeout } from 'rxjs';
-import { NO_LEADERSHIP, type RaftConfig, RaftNode } from '../shell/raft-node.js';
+import type { RaftConfig } from '../shell/config.js';
+import { NO_LEADERSHIP, RaftNode } from '../shell/raft-node.js';
 
 export const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -49,6 +50,7 @@ export class SingleMember {
         timing: 'auto',
         joinAddresses: [],
         forceNewCluster: false,
+        onlySwarmKit: false,
         ...config,
       },
       leadership,
