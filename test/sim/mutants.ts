@@ -4,6 +4,7 @@
  */
 import { Ipam } from '@swarmkit/sdk/contracts/ipam';
 import { Consensus, type StateMachine } from '@swarmkit/sdk/contracts/consensus';
+import { Membership } from '@swarmkit/sdk/contracts/membership';
 import { type Reconciler, Reconcilers } from '@swarmkit/sdk/contracts/reconciler';
 import { type Draft, type ObjectKind, type Objects, Store } from '@swarmkit/sdk/contracts/store';
 import { observedState } from '@swarmkit/sdk/model/task';
@@ -140,6 +141,32 @@ export const mutants = {
     wakes: 'convergence',
     profile: 'orchestration',
     make: (real) => deceived(real, 'orchestrator', rosy),
+  },
+  /** New members learn for ever. */
+  'no-vote': {
+    wakes: 'a vote for each',
+    profile: 'raft',
+    make: (real) => ({
+      ...real,
+      raft: interceptProvided(real.raft, Membership, (membership) =>
+        Object.assign(membership, { promote: async () => undefined }),
+      ),
+    }),
+  },
+  /** What members say that they can is passed over, and written down by nobody. */
+  'features-unheard': {
+    wakes: 'whose ways',
+    profile: 'raft',
+    make: (real) => ({
+      ...real,
+      raft: interceptProvided(real.raft, Consensus, (consensus) => {
+        const { colleagues } = Object.assign(consensus, { know: () => undefined }) as unknown as {
+          readonly colleagues: object;
+        };
+        Object.assign(colleagues, { tidyRecords: () => undefined });
+        return consensus;
+      }),
+    }),
   },
   /** A bug in a plugin of the leader. */
   throws: {

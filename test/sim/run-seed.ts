@@ -5,6 +5,7 @@
 import { isJob } from '@swarmkit/sdk/model/task';
 import { seededRandom } from '@swarmkit/sdk/testkit/virtual-env';
 import { checkConverged } from './check/convergence.js';
+import { Votes } from './check/votes.js';
 import { takeOverImmediates } from './engine/schedule.js';
 import { takeOverCombinedSignals } from './engine/signals.js';
 import { healServices } from './load/heal.js';
@@ -89,6 +90,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedReport> {
 
 class Play {
   private rushed = 0;
+  private readonly mixed = { 'ended quick': 0, 'ended slow': 0 };
   private readonly nemesis: Nemesis;
   private readonly registers: Registers;
   private readonly load: ServiceLoad;
@@ -152,7 +154,9 @@ class Play {
       return;
     }
     world.admit();
-    if (world.random.int(2) === 0) await world.until(BOOT_MS, () => world.isWhole);
+    const waits = world.random.int(2) === 0;
+    // One that SwarmKit's way of joining makes a voter before it knows can be waited for in vain.
+    if (waits || world.options.isMixed) await world.until(BOOT_MS, () => world.isWhole);
     const [one, two] = clients as [(typeof clients)[0], (typeof clients)[0], (typeof clients)[0]];
     one.life.later(0, 'begins', () => {
       void registers.create(one).then(() => {
@@ -193,9 +197,12 @@ class Play {
     let why: string | undefined;
     let nextLook = 0;
     let converged = false;
+    const votes = new Votes(world);
     await world.until(CONVERGE_MS, () => {
-      if (!healed || world.schedule.now < nextLook) return false;
+      if (world.schedule.now < nextLook) return false;
       nextLook = world.schedule.now + 250;
+      votes.look();
+      if (!healed) return false;
       why = checkConverged(world);
       converged = why === undefined;
       return converged;
@@ -206,7 +213,10 @@ class Play {
       return;
     }
     // And it stays so.
+    const { leader } = world;
+    world.ways.listen(world.schedule.now);
     await world.pass(8_000);
+    if (leader !== undefined && leader === world.leader) this.checkWays();
     let after = checkConverged(world);
     // The last write may be on its way to the others at the very moment.
     if (after !== undefined) {
@@ -215,6 +225,15 @@ class Play {
     }
     if (!world.verdict.isBroken && after !== undefined)
       world.verdict.blame('convergence', `it did not last: ${after}`);
+  }
+
+  private checkWays(): void {
+    const { ways, schedule, managers, options, verdict } = this.world;
+    if (managers.length === 1 || verdict.isBroken) return;
+    const quick = !options.isMixed || managers.every(({ isSwarmKits }) => !isSwarmKits);
+    const wrong = ways.heard(schedule.now, managers.length - 1, quick);
+    if (wrong !== undefined) verdict.blame('whose ways', wrong);
+    if (options.isMixed) this.mixed[quick ? 'ended quick' : 'ended slow']++;
   }
 
   counts(): Readonly<Record<string, number>> {
@@ -231,6 +250,7 @@ class Play {
       commits: oracle.commits,
       ...prefixed('messages ', network.counts),
       ...nemesis.counts,
+      ...prefixed('mixed, ', this.mixed),
       calls: sum(({ counts }) => counts.calls),
       'calls acknowledged': sum(({ counts }) => counts.acknowledged),
       'calls unknown': sum(({ counts }) => counts.unknown),

@@ -9,6 +9,7 @@ import {
   TaskState,
   UpdateStatus_UpdateState,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { Machine } from '../world/machine.js';
 import type { World } from '../world/world.js';
 
 export function checkConverged(world: World): string | undefined {
@@ -24,8 +25,20 @@ function leaders(world: World): string | undefined {
     const applied = consensus?.appliedIndex ?? 0n;
     if (applied < ledger.highest) return `${name} has applied ${applied} of ${ledger.highest}`;
   }
+  const group = membersAsKnownTo(leader);
+  for (const manager of managers) {
+    const other = membersAsKnownTo(manager);
+    if (other !== group)
+      return `${manager.name} knows the members as ${other}, and the leader as ${group}`;
+  }
   return undefined;
 }
+
+const membersAsKnownTo = ({ consensus }: Machine): string =>
+  (consensus?.members() ?? [])
+    .map(({ raftId, nodeId, votes }) => `${nodeId}/${raftId.toString(16)}${votes ? '' : '?'}`)
+    .sort()
+    .join();
 
 function nodes(world: World): string | undefined {
   for (const { options } of world.machines) {

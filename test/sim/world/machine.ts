@@ -57,7 +57,10 @@ export interface MachineOptions {
   /** Begins the group of managers; the others join it. */
   readonly founder: boolean;
   readonly raft: Readonly<Record<string, unknown>>;
+  /** At first. */
   readonly speaksOnlySwarmKit: boolean;
+  /** Of each membership but the first: is it one of SwarmKit's? */
+  readonly nextIsSwarmKits: () => boolean;
   readonly plugins: PluginSet;
 }
 
@@ -73,6 +76,8 @@ export interface Watcher {
 
 /** How long a manager that was dismissed stays out. */
 const REJOIN_MS = 3_000;
+const LONG_REJOIN_MS = 12_000;
+const REPLACED_MS = 500;
 
 export interface DiskWeather {
   readonly minMs: number;
@@ -91,6 +96,8 @@ export class Machine {
   membership: Membership | undefined;
   store: Store | undefined;
   lives = 0;
+  /** Of SwarmKit's managers, as far as the others can tell. */
+  isSwarmKits: boolean;
   /** Batches that crashes took along, and those that survived without having been acknowledged. */
   lostWrites = 0;
   tornWrites = 0;
@@ -105,6 +112,7 @@ export class Machine {
   ) {
     this.dice = seededRandom(`${options.seed}/machine/${options.name}`);
     this.disk.oneByOne = this.dice.int(2) === 0;
+    this.isSwarmKits = options.speaksOnlySwarmKit;
     this.runtime = new FakeRuntime({
       now: () => schedule.now,
       monotonic: () => schedule.now,
@@ -239,7 +247,9 @@ export class Machine {
   private config(): Readonly<Record<string, unknown>> {
     const { name, managers, role, runsTasks, raft } = this.options;
     return {
-      ...(role === 'manager' ? { raft: { ...raft, advertiseAddress: this.address } } : {}),
+      ...(role === 'manager'
+        ? { raft: { ...raft, advertiseAddress: this.address, onlySwarmKit: this.isSwarmKits } }
+        : {}),
       ...(runsTasks
         ? { agent: { hostname: name, managers, controlSocket: `/${name}`, heavyLimit: 2 } }
         : {}),
@@ -277,13 +287,16 @@ export class Machine {
 
   private edges(life: Life): PluginManifest {
     const { exchange, disk, address, name, options } = this;
-    const { nodeId, clusterId, role, managers, founder, speaksOnlySwarmKit } = options;
+    const { nodeId, clusterId, role, managers, founder } = options;
     const managerGate = new BehaviorSubject(true);
     const dismiss = (): void => {
       this.wasDismissed = true;
       managerGate.next(false);
       // The certificate still says manager, so it asks to be taken in again.
-      life.later(REJOIN_MS, 'is a manager again', () => managerGate.next(true));
+      life.later(this.restMs(), 'is a manager again', () => {
+        if (this.options.nextIsSwarmKits() === this.isSwarmKits) managerGate.next(true);
+        else this.becomeAnother();
+      });
     };
     const knowsOthers = (): boolean => !founder || this.wasDismissed;
     const identity: Identity = {
@@ -302,7 +315,7 @@ export class Machine {
       life,
       clock: life.clock,
       peer: { nodeId, clusterId, role, address: `${name}:50000` },
-      speaksOnlySwarmKit,
+      speaksOnlySwarmKit: this.isSwarmKits,
     };
     const storage = guarded(life, disk.start(), options.plugins.disk === 'lies');
     const isManager = role === 'manager';
@@ -349,6 +362,19 @@ export class Machine {
         ctx.provide(ScopeGates, { scope: 'manager', open$: managerGate });
       },
     });
+  }
+
+  /** Now and then long enough for the others to change their ways without it. */
+  private restMs(): number {
+    return this.dice.int(3) === 0 ? LONG_REJOIN_MS : REJOIN_MS;
+  }
+
+  /** An engine in the place of our daemon, or the other way round. */
+  private becomeAnother(): void {
+    this.stopProcess();
+    this.isSwarmKits = !this.isSwarmKits;
+    this.schedule.note(`${this.name} is ${this.isSwarmKits ? 'SwarmKit’s' : 'ours'} now`);
+    this.schedule.after(REPLACED_MS, nature, 'is started', () => this.start());
   }
 
   private executor(life: Life): FakeExecutor {

@@ -1,4 +1,5 @@
 /** What goes wrong, and when: drawn from the seed, a fault at a time, with the mending of it. */
+import type { Member } from '@swarmkit/sdk/contracts/consensus';
 import type { Random } from '@swarmkit/sdk/plugin/env';
 import { nature } from '../engine/schedule.js';
 import type { Machine } from './machine.js';
@@ -157,8 +158,10 @@ export class Nemesis {
     const { membership, life, consensus } = world.leader ?? {};
     if (membership === undefined || life === undefined || consensus === undefined) return;
     const members = membership.members();
-    const member = members[random.int(members.length)];
+    const member = this.engine(members) ?? members[random.int(members.length)];
     if (member === undefined || members.length < 3) return;
+    // One at a time, as the recipe says: of voters that do not know it yet there must be no majority.
+    if (world.options.isMixed && !world.isComplete) return;
     life.later(0, 'removes a member', () => {
       membership.remove(member.raftId).then(
         () => {
@@ -167,6 +170,14 @@ export class Nemesis {
         () => undefined,
       );
     });
+  }
+
+  /** With the last of them the others change their ways. */
+  private engine(members: readonly Member[]): Member | undefined {
+    const { random, world } = this;
+    if (!world.options.isMixed || random.int(2) === 0) return undefined;
+    const engines = world.managers.filter(({ isSwarmKits }) => isSwarmKits);
+    return members.find(({ nodeId }) => engines.some(({ options }) => options.nodeId === nodeId));
   }
 
   private handOver(): void {

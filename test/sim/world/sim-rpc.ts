@@ -26,6 +26,7 @@ import {
   single,
 } from '@swarmkit/sdk/testkit/memory-server';
 import { type Life, never } from '../engine/life.js';
+import { asSwarmKitHasIt } from './as-swarmkit.js';
 import type { Network, Wire } from './network.js';
 
 /** Messages under way on a stream before the sender has to wait. Scarce on purpose. */
@@ -251,7 +252,7 @@ class ClientCall {
 
   /** The one request of a call that streams none. */
   ask(message: unknown): void {
-    const bytes = this.method.requestSerialize(message);
+    const bytes = this.serialize(message);
     const { server } = this;
     this.send('call', () => {
       server?.open();
@@ -270,7 +271,7 @@ class ClientCall {
         const { done, value } = await iterator.next();
         if (done) break;
         this.room--;
-        const bytes = this.method.requestSerialize(value);
+        const bytes = this.serialize(value);
         this.send('request', () => this.server?.request(bytes));
         this.exchange.watch(this.from.host, this.method.path, value);
         this.twice(() => this.server?.request(bytes));
@@ -285,6 +286,16 @@ class ClientCall {
     } finally {
       await iterator.return?.();
     }
+  }
+
+  /** What SwarmKit's managers do not know is lost on its way from them and to them. */
+  private serialize(message: unknown): Uint8Array {
+    const { from, server, method } = this;
+    const known =
+      from.speaksOnlySwarmKit || server?.at.speaksOnlySwarmKit
+        ? asSwarmKitHasIt(method.path, message)
+        : message;
+    return method.requestSerialize(known);
   }
 
   /** The server has taken messages of ours up. */

@@ -18,6 +18,7 @@ import { Oracle, versionKey } from '../check/oracle.js';
 import { TaskRules } from '../check/task-rules.js';
 import { UpdateRules } from '../check/update-rules.js';
 import { Verdict } from '../check/verdict.js';
+import { Ways } from '../check/ways.js';
 import { Life } from '../engine/life.js';
 import { nature, Schedule } from '../engine/schedule.js';
 import { ControlClient } from '../load/control-client.js';
@@ -33,7 +34,7 @@ export interface WorldOptions {
   readonly agents: number;
   readonly managersRunTasks: boolean;
   readonly raft: Readonly<Record<string, unknown>>;
-  /** One manager that speaks with the others as SwarmKit's do, and all keep its timing. */
+  /** Some managers are as SwarmKit's are, at first one, and all keep their timing while there are any. */
   readonly isMixed: boolean;
   readonly plugins: PluginSet;
   /** The state is compared at every entry that this divides. */
@@ -47,6 +48,7 @@ export class World implements Watcher {
   readonly oracle = new Oracle(this.verdict);
   readonly taskRules = new TaskRules(this.verdict);
   readonly updateRules = new UpdateRules(this.verdict);
+  readonly ways = new Ways();
   readonly addressRules = new AddressRules(this.verdict);
   readonly random: Random;
   readonly network: Network;
@@ -90,6 +92,7 @@ export class World implements Watcher {
           founder: name === 'manager-1',
           raft: options.isMixed ? { ...options.raft, timing: 'auto' } : options.raft,
           speaksOnlySwarmKit: options.isMixed && name === `manager-${managers}`,
+          nextIsSwarmKits: () => options.isMixed && this.random.int(3) === 0,
           plugins: options.plugins,
         },
         this.exchange,
@@ -108,11 +111,14 @@ export class World implements Watcher {
 
   /** What managers tell each other of their logs. */
   private watchRaft(from: string, path: string, request: unknown): void {
-    if (path === LinkService.send.path)
-      for (const message of (request as Parcel).messages) this.ledger.sent(from, message);
+    const told = (message: Message): void => {
+      this.ledger.sent(from, message);
+      this.ways.sent(message);
+    };
+    if (path === LinkService.send.path) (request as Parcel).messages.forEach(told);
     else if (path.startsWith('/docker.swarmkit.v1.Raft/')) {
       const { message } = request as { readonly message?: Message };
-      if (message !== undefined) this.ledger.sent(from, message);
+      if (message !== undefined) told(message);
     }
   }
 
@@ -132,6 +138,14 @@ export class World implements Watcher {
     return (
       count === this.managers.length &&
       this.managers.every(({ consensus }) => consensus?.appliedIndex === this.ledger.highest)
+    );
+  }
+
+  /** Every manager is a member that votes, and knows it: who joined as SwarmKit's do may not, for a while. */
+  get isComplete(): boolean {
+    const members = this.leader?.consensus?.members() ?? [];
+    return this.managers.every(({ consensus }) =>
+      members.some(({ raftId, votes }) => votes && raftId === consensus?.raftId),
     );
   }
 
