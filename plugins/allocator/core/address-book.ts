@@ -13,6 +13,13 @@ import type { AllocatedNetwork } from './networks.js';
 /** How long an address that came free is left alone, as long as there is another. */
 export const restMs = 5 * 60_000;
 
+/**
+ * So many of each network rest, those that came free last: about as many as a /24 has. In a larger network going on
+ * behind the last one lets rest by itself; and what it remembers is written with every address that is given,
+ * and must fit into one entry of the log.
+ */
+export const mostResting = 256;
+
 /** How much of a network was held after addresses were given. */
 export interface Usage {
   readonly network: Network;
@@ -110,14 +117,15 @@ export class AddressBook {
       const network = this.draft.get('network', id);
       if (network === undefined) continue;
       const full = this.lacking.has(id);
-      const { last, freed } = history.before;
+      const freed = youngest(history.freed);
       if (
-        history.last === last &&
-        isSame(history.freed, freed) &&
+        history.last === history.before.last &&
+        isSame(freed, history.before.freed) &&
         full === (network.addressHistory?.full ?? false)
       )
         continue;
-      this.draft.update('network', { ...network, addressHistory: this.written(history, full) });
+      const addressHistory = written(history.last, freed, full);
+      this.draft.update('network', { ...network, addressHistory });
     }
     const networks = new Map(this.given.map(({ network }) => [network.id, network]));
     return [...networks.values()].map((network) => ({
@@ -168,16 +176,6 @@ export class AddressBook {
     );
     return new Map(freed.filter(([, at]) => this.now - at < restMs));
   }
-
-  private written({ last, freed }: History, full: boolean): AddressHistory {
-    return {
-      last,
-      full,
-      freed: [...freed]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([address, at]) => ({ address, freedAt: timestampFromMs(at) })),
-    };
-  }
 }
 
 interface Shelf {
@@ -215,6 +213,24 @@ function heldByOthers(draft: Draft): ReadonlyMap<string, readonly string[]> {
       for (const address of addresses) note(network?.id ?? '', address);
   return held;
 }
+
+function youngest(freed: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  if (freed.size <= mostResting) return freed;
+  const inTurn = [...freed].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  return new Map(inTurn.slice(0, mostResting));
+}
+
+const written = (
+  last: string,
+  freed: ReadonlyMap<string, number>,
+  full: boolean,
+): AddressHistory => ({
+  last,
+  full,
+  freed: [...freed]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([address, at]) => ({ address, freedAt: timestampFromMs(at) })),
+});
 
 function add(held: Map<string, number>, address: string): void {
   held.set(address, (held.get(address) ?? 0) + 1);

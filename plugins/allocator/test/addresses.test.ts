@@ -16,7 +16,7 @@ import { smallIpam } from '@swarmkit/sdk/testkit/small-ipam';
 import type { Network, Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { EndpointSpec_ResolutionMode } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { restMs } from '../core/address-book.js';
+import { AddressBook, mostResting, restMs } from '../core/address-book.js';
 import { Allocator } from '../shell/allocator.js';
 
 /** Who gets addresses, when, and when they come free. Networks have five addresses: .2 to .6. */
@@ -401,6 +401,24 @@ test('the address of a task of no service rests after its end too', () => {
   );
   for (const id of ['b', 'c', 'd', 'e', 'f']) byHand(id);
   assert.deepEqual(addresses('f'), ['front 1.2'], 'there was no other');
+});
+
+test('of very many that came free at once a network remembers the last, and what it remembers stays small', () => {
+  const tell = (): void => {
+    store.updateNow(user, (draft) => {
+      const book = new AddressBook(draft, smallIpam(), now);
+      // The younger, the higher.
+      for (let at = 0; at < 60_000; at += 1)
+        book.freed('front', `10.0.${at >> 8}.${at & 255}/16`, now - 60_000 + at);
+      book.close();
+    });
+  };
+  tell();
+  const { addressHistory, meta } = store.view().get('network', 'front') as Network;
+  assert.equal(addressHistory?.freed.length, mostResting);
+  assert.ok(addressHistory.freed.every(({ address }) => /^10\.0\.23[34]\./.test(address)));
+  tell();
+  assert.deepEqual(store.view().get('network', 'front')?.meta, meta, 'told again, written again');
 });
 
 test('what ended at an unknown time, or was freed at one, does not rest', () => {

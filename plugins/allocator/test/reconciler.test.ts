@@ -97,7 +97,8 @@ const publishing = fc.oneof(
         else if ((task.status?.state ?? 0) <= TaskState.RUNNING)
           draft.update('task', {
             ...task,
-            nodeId: `docker${which % 3}`,
+            // Once and for all.
+            nodeId: task.nodeId || `docker${which % 3}`,
             status: changedStatus(task, now, {
               state: what === 'place' ? TaskState.RUNNING : TaskState.FAILED,
             }),
