@@ -9,7 +9,8 @@ const calmAt = 0.7;
 
 export class Alarms {
   private readonly warned = new Set<string>();
-  private readonly lacking = new Set<string>();
+  /** In the last turn: as long as one lacks an address every turn looks at it. */
+  private lacking: ReadonlySet<string> = new Set();
 
   constructor(private readonly log: Logger) {}
 
@@ -24,15 +25,17 @@ export class Alarms {
         `network ${networkName(network)} has given ${held} of its ${capacity} addresses: make one with a larger subnet before they are used up`,
       );
     }
+    const lacking = new Set<string>();
     for (const { node, networks } of withoutAddress)
       for (const network of networks) {
         const key = `${node.id} ${network.id}`;
+        lacking.add(key);
         if (this.lacking.has(key)) continue;
-        this.lacking.add(key);
         this.log.warn(
           { node: node.id, network: network.id, name: networkName(network) },
           `network ${networkName(network)} has no address left for node ${node.id}: its tasks there cannot start`,
         );
       }
+    this.lacking = lacking;
   }
 }
