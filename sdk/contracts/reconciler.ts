@@ -42,6 +42,8 @@ export interface Dirty {
   ids(kind: ObjectKind): ReadonlySet<string>;
   /** Services with a changed task (also a removed one). */
   servicesOfTasks(): ReadonlySet<string>;
+  /** Nodes that a changed task is on (also a removed one). */
+  nodesOfTasks(): ReadonlySet<string>;
 }
 
 export interface TurnResult {

@@ -29,6 +29,7 @@ export const everythingDirty: Dirty = {
   everything: true,
   ids: () => new Set(),
   servicesOfTasks: () => new Set(),
+  nodesOfTasks: () => new Set(),
 };
 
 /** One run of a stage; by default it looks at everything. */
@@ -85,17 +86,22 @@ export class StageRunner {
 export function dirtyOf(commits: readonly Commit[], left: readonly ObjectRef[] = []): Dirty {
   const ids = new Map<ObjectKind, Set<string>>();
   const services = new Set<string>();
+  const nodes = new Set<string>();
   for (const change of commits.flatMap((commit) => commit.changes)) {
     const ofKind = ids.get(change.kind) ?? new Set();
     ids.set(change.kind, ofKind.add(change.id));
-    if (change.kind === 'task') services.add(change.object.serviceId);
+    if (change.kind !== 'task') continue;
+    services.add(change.object.serviceId);
+    nodes.add(change.object.nodeId);
   }
   for (const { kind, id } of left) ids.set(kind, (ids.get(kind) ?? new Set()).add(id));
   services.delete('');
+  nodes.delete('');
   return {
     everything: false,
     ids: (kind) => ids.get(kind) ?? new Set(),
     servicesOfTasks: () => services,
+    nodesOfTasks: () => nodes,
   };
 }
 

@@ -102,13 +102,13 @@ export class AddressBook {
     if ((freed.get(text) ?? Number.NEGATIVE_INFINITY) < at) freed.set(text, at);
   }
 
-  /** Lets everybody ask again who waits for an address, and notes it if somebody still does. True where somebody may. */
-  askAgain(): boolean {
+  /** Lets everybody ask again who waits for an address, and notes it if somebody still does. The networks where somebody may. */
+  askAgain(): readonly Network[] {
     const full = this.draft
       .find('network', { by: 'all' })
       .filter(({ addressHistory }) => addressHistory?.full);
     for (const { id } of full) this.history(id);
-    return full.length > 0;
+    return full;
   }
 
   /** Writes down what the networks shall remember, and tells how full those are that gave something. */

@@ -15,7 +15,7 @@ import { AddressBook, type Usage } from './address-book.js';
 import { ClusterNetworks } from './cluster-networks.js';
 import { allocateServices, servicesToSettle } from './endpoints.js';
 import { allocateNetworks } from './networks.js';
-import { addAttachments, dropAttachments } from './node-attachments.js';
+import { addAttachments, dropAttachments, nodesOn } from './node-attachments.js';
 import { attachmentsOf } from './task-networks.js';
 
 export interface Allocation extends TurnResult {
@@ -34,19 +34,20 @@ export function allocate({ draft, now, dirty }: TurnInput, ipam: Ipam, limit: nu
   const networks = new ClusterNetworks(draft, ipam);
   const book = new AddressBook(draft, ipam, now);
   noteEnded(draft, book, dirty);
-  // Where somebody waits for an address, everybody is looked at; else only what changed.
-  const isFull = book.askAgain();
-  let mayHaveFreed = somethingWent(draft, dirty) || isFull;
+  // Where somebody waits for an address, all are looked at who may; else only what changed.
+  const full = book.askAgain();
+  let mayHaveFreed = somethingWent(draft, dirty) || full.length > 0;
   // What nodes give up is there for services; what services give up is there for nodes and tasks.
-  for (const node of nodesToLookAt(draft, dirty, isNew || isFull || taskIsGone(draft, dirty)))
+  for (const node of nodesToLookAt(draft, dirty, isNew))
     if (dropAttachments(draft, networks, book, node)) mayHaveFreed = true;
   const tasks = waitingTasks(draft, dirty, mayHaveFreed);
   const services = servicesToSettle(draft, networks, dirty, tasks, mayHaveFreed);
   const problems = allocateServices(draft, networks, book, services);
   const withoutAddress: { node: Node; networks: readonly Network[] }[] = [];
-  for (const node of nodesToLookAt(draft, dirty, isNew || isFull)) {
-    const full = addAttachments(draft, networks, book, node);
-    if (full.length > 0) withoutAddress.push({ node, networks: full });
+  const isIngressFull = full.some(({ id }) => id === networks.ingress?.id);
+  for (const node of nodesToLookAt(draft, dirty, isNew || isIngressFull, nodesOn(draft, full))) {
+    const lacking = addAttachments(draft, networks, book, node);
+    if (lacking.length > 0) withoutAddress.push({ node, networks: lacking });
   }
   let room = limit;
   const unfinished: ObjectRef[] = [];
@@ -95,19 +96,16 @@ function somethingWent(view: View, dirty: Dirty): boolean {
   return false;
 }
 
-/** Where it was is not known any more. */
-const taskIsGone = (view: View, dirty: Dirty): boolean =>
-  [...dirty.ids('task')].some((id) => view.get('task', id) === undefined);
-
-/** In the order of ids. */
-function nodesToLookAt(view: View, dirty: Dirty, all: boolean): readonly Node[] {
+/** In the order of ids. `more`: others that are to be looked at in any case. */
+function nodesToLookAt(
+  view: View,
+  dirty: Dirty,
+  all: boolean,
+  more: Iterable<string> = [],
+): readonly Node[] {
   if (all || dirty.everything || dirty.ids('network').size > 0)
     return [...view.find('node', { by: 'all' })].sort(byId);
-  const ids = new Set(dirty.ids('node'));
-  for (const id of dirty.ids('task')) {
-    const task = view.get('task', id);
-    if (task !== undefined && task.nodeId !== '') ids.add(task.nodeId);
-  }
+  const ids = new Set([...dirty.ids('node'), ...dirty.nodesOfTasks(), ...more]);
   return present(ids, (id) => view.get('node', id)).sort(byId);
 }
 

@@ -5,9 +5,14 @@
  * left to them.
  */
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
-import { isTerminal } from '@swarmkit/sdk/model/task';
-import type { Network, NetworkAttachment, Node } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import type { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { isTerminal, observedState } from '@swarmkit/sdk/model/task';
+import type {
+  Network,
+  NetworkAttachment,
+  Node,
+  Task,
+} from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { type NodeDescription, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { AddressBook } from './address-book.js';
 import type { ClusterNetworks } from './cluster-networks.js';
 import { type AllocatedNetwork, isAllocated, isNodeLocal } from './networks.js';
@@ -65,7 +70,7 @@ function networksOnNode(
 ): ReadonlyMap<string, AllocatedNetwork> {
   const ids = new Set<string>();
   for (const task of view.find('task', { by: 'node', id: node.id }))
-    if (task.networks.length > 0 && !isTerminal(task))
+    if (task.networks.length > 0 && isPlaced(task))
       for (const { network } of task.networks) ids.add(network?.id ?? '');
   const ingress = networks.ingress?.id;
   if (ingress !== undefined) ids.delete(ingress);
@@ -76,6 +81,19 @@ function networksOnNode(
       found.set(id, network);
   }
   return found;
+}
+
+/** What has its node from birth may still be refused there; that it is not is told by the scheduler's change. */
+const isPlaced = (task: Task): boolean =>
+  observedState(task) >= TaskState.ASSIGNED && !isTerminal(task);
+
+/** Nodes that may lack an address of one of these networks. */
+export function nodesOn(view: View, networks: readonly Network[]): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const { id } of networks)
+    for (const task of view.find('task', { by: 'network', id }))
+      if (task.nodeId !== '') ids.add(task.nodeId);
+  return ids;
 }
 
 /** Descriptions never change in place, so each is read once. */

@@ -21,8 +21,10 @@ const publishing = fc.oneof(
       networks: fc.subarray(['bridge', 'overlay', 'overlay'], { maxLength: 2 }),
       mode: fc.constantFrom(0, 0, 1),
       goes: fc.constantFrom(false, false, true),
+      // Of a global service: it has its node from birth.
+      nodeId: fc.constantFrom('', '', 'docker0'),
     })
-    .map(({ service, ports, networks, mode, goes }) => (store: FakeStore) => {
+    .map(({ service, ports, networks, mode, goes, nodeId }) => (store: FakeStore) => {
       store.updateNow(user, (draft) => {
         const targets = networks.flatMap(
           (name) =>
@@ -58,7 +60,11 @@ const publishing = fc.oneof(
             : draft.update('service', { ...old, spec: wanted.spec });
         draft.create(
           'task',
-          aTaskOf(next, { id: `of-${next.id}-${draft.index}`, status: { state: TaskState.NEW } }),
+          aTaskOf(next, {
+            id: `of-${next.id}-${draft.index}`,
+            nodeId,
+            status: { state: TaskState.NEW },
+          }),
         );
       });
     }),

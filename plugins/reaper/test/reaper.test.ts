@@ -279,7 +279,8 @@ test('a change of a service, or of the limit, reads no task while every slot is 
         },
       });
       const ids = (kind: ObjectKind) => new Set(kind === 'cluster' ? ['c'] : []);
-      const dirty = { everything: false, ids, servicesOfTasks: () => new Set<string>() };
+      const none = () => new Set<string>();
+      const dirty = { everything: false, ids, servicesOfTasks: none, nodesOfTasks: none };
       reap({ draft: counting, now: 0, id: () => '', dirty }, 100);
     });
     return tasks;

@@ -6,6 +6,7 @@ export class DirtySet {
   private everything = true;
   private ids = new Map<ObjectKind, Set<string>>();
   private services = new Set<string>();
+  private nodes = new Set<string>();
 
   get isEmpty(): boolean {
     return !this.everything && this.ids.size === 0;
@@ -15,8 +16,10 @@ export class DirtySet {
     if (this.everything) return;
     for (const change of changes) {
       this.addOne(change);
-      if (change.kind === 'task' && change.object.serviceId !== '')
-        this.services.add(change.object.serviceId);
+      if (change.kind !== 'task') continue;
+      const { serviceId, nodeId } = change.object;
+      if (serviceId !== '') this.services.add(serviceId);
+      if (nodeId !== '') this.nodes.add(nodeId);
     }
   }
 
@@ -30,18 +33,21 @@ export class DirtySet {
     this.everything = true;
     this.ids = new Map();
     this.services = new Set();
+    this.nodes = new Set();
   }
 
   /** Hands over what was gathered and starts anew, with nothing. */
   take(): Dirty {
-    const { everything, ids, services } = this;
+    const { everything, ids, services, nodes } = this;
     this.everything = false;
     this.ids = new Map();
     this.services = new Set();
+    this.nodes = new Set();
     return {
       everything,
       ids: (kind) => ids.get(kind) ?? noIds,
       servicesOfTasks: () => services,
+      nodesOfTasks: () => nodes,
     };
   }
 
