@@ -52,11 +52,31 @@ function ask(state: RaftState, type: MessageType, term: bigint, transfer: boolea
   for (const to of state.others) state.send({ type, to, term, index, logTerm, context });
 }
 
+/**
+ * The process that leads is gone. From now on candidates are heard. SwarmKit's managers are deaf to them for an
+ * election timeout after they heard the leader, and ticks are not in step: with one more all of them hear, and
+ * those of ours stand one after the other.
+ */
+export function leaderIsGone(state: RaftState): void {
+  if (state.role !== 'follower' || state.leader === NOBODY) return;
+  state.leaderIsGone = true;
+  const soon = state.settings.electionTicks + 1 + turnOf(state);
+  state.electionTimeout = Math.min(state.electionTimeout, soon);
+}
+
+/** How many of ours stand before this member, so that no two do at once. */
+export function turnOf(state: RaftState): number {
+  const isBefore = (id: bigint): boolean =>
+    id < state.id && id !== state.leader && state.has(id, Feature.preVote);
+  return state.others.filter(isBefore).length;
+}
+
 /** Whether a request for our vote may end the term that we are in. A leader that we hear is not disturbed. */
 export function isDisturbance(state: RaftState, message: Message): boolean {
   return (
     !isTransfer(message) &&
     state.leader !== NOBODY &&
+    !state.leaderIsGone &&
     state.electionElapsed < state.settings.electionTicks
   );
 }

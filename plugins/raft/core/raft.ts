@@ -16,8 +16,8 @@ import type { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { ownLogSaved } from './append.js';
 import { type Change, decodeChange } from './change.js';
 import { fromConfState, isVoter, toConfState } from './configuration.js';
-import { campaign, ownVoteSaved } from './election.js';
-import { OUR_FEATURES } from './features.js';
+import { campaign, leaderIsGone, ownVoteSaved, turnOf } from './election.js';
+import { Feature, OUR_FEATURES } from './features.js';
 import { broadcastHeartbeat, checkQuorum } from './heartbeat.js';
 import { type Position, RaftLog, type StoredLog } from './log.js';
 import { abdicateIfRemoved, entryApplied, leaveJointChange, proposeChange } from './membership.js';
@@ -200,6 +200,21 @@ export class Raft {
   /** Stands for election now instead of after a timeout. */
   campaign(): void {
     campaign(this.state);
+  }
+
+  /** Whoever stands asks first, so that standing in error changes nothing. */
+  get asksFirst(): boolean {
+    return this.state.everyoneHas(Feature.preVote);
+  }
+
+  /** How many of ours stand before this member when the leader is gone. */
+  get turn(): number {
+    return turnOf(this.state);
+  }
+
+  /** The process that leads is gone, as far as can be seen. */
+  leaderIsGone(): void {
+    leaderIsGone(this.state);
   }
 
   propose(data: Buffer): Position | Refusal {

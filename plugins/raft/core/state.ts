@@ -65,6 +65,8 @@ export class RaftState {
   vote: bigint;
   role: Role = 'follower';
   leader = NOBODY;
+  /** Its process is, as far as the shell can see; until it is heard again. */
+  leaderIsGone = false;
   configuration: Configuration;
   /** Everybody in the configuration, ourselves too. Its values mean something only on a leader. */
   readonly members = new Map<bigint, Progress>();
@@ -165,6 +167,10 @@ export class RaftState {
     return (this.shared & features) === features;
   }
 
+  has(id: bigint, features: number): boolean {
+    return ((this.features.get(id) ?? 0) & features) === features;
+  }
+
   becomeFollower(term: bigint, leader: bigint): void {
     this.enter('follower', term);
     this.leader = leader;
@@ -178,6 +184,7 @@ export class RaftState {
     }
     this.role = role;
     this.leader = NOBODY;
+    this.leaderIsGone = false;
     this.votes.clear();
     this.pendingChange = 0n;
     this.transferee = NOBODY;

@@ -90,6 +90,7 @@ function hearLeader(state: RaftState, message: Message): void {
   if (state.role !== 'follower') state.becomeFollower(message.term, message.from);
   state.electionElapsed = 0;
   state.leader = message.from;
+  state.leaderIsGone = false;
   if (message.type === MessageType.MsgApp) handleAppend(state, message);
   else if (message.type === MessageType.MsgHeartbeat) handleHeartbeat(state, message);
   else handleSnapshot(state, message);

@@ -20,8 +20,12 @@ import { Reads } from './reads.js';
 
 /** A change is overtaken only by one that a leader before us left in the log. */
 const CHANGE_TRIES = 3;
-/** Two members that ask within the time of an answer would both be refused. */
-const HASTE_MS = 200;
+/**
+ * Until the first member asks, so that the others have noticed too; and until the next one does. Two that ask
+ * within the time of an answer both stand, share the votes, and wait for an election timeout.
+ */
+const NOTICE_MS = 50;
+const TURN_MS = 150;
 /** Entries that a member may lack and still get its vote: fewer than come during a round of the change. */
 const CAUGHT_UP_ENTRIES = 100n;
 const NONE_REFUSED = { count: 0, last: '' };
@@ -95,16 +99,18 @@ export class Steering {
   }
 
   /**
-   * Among ours a leader whose process is gone need not be waited for: whoever notices asks the others,
-   * after a moment that differs, so that not all ask at once. They say no while they hear the leader.
+   * A leader whose process is gone need not be waited for. Where all members can be asked first, they are, in turn,
+   * whatever a tick is: they say no while they hear the leader. With SwarmKit's managers the core stands earlier.
    */
   seemsDead(raftId: bigint): void {
     const raft = this.helm.raft();
-    if (raft === undefined || !raft.allOurs || raft.leader !== raftId) return;
     const { env, ending, wake } = this.helm;
-    env.clock.after(env.random.int(HASTE_MS), () => {
-      if (ending.aborted || raft.leader !== raftId) return;
-      if (!raft.allOurs || this.colleagues().isReachable(raftId)) return;
+    const isGone = (): boolean =>
+      raft?.leader === raftId && !this.colleagues().isReachable(raftId) && !ending.aborted;
+    if (raft === undefined || !isGone()) return;
+    raft.leaderIsGone();
+    env.clock.after(NOTICE_MS + raft.turn * TURN_MS, () => {
+      if (!raft.asksFirst || !isGone()) return;
       raft.campaign();
       wake();
     });

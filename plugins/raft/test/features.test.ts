@@ -67,6 +67,48 @@ describe('what SwarmKit does not have', () => {
     assert.equal(group.leader?.running.allOurs, false);
   });
 
+  it('is not needed to be quick where the process of an engine that led is gone', () => {
+    const group = Group.of(3, (below) => below - 1);
+    group.elect(3);
+    for (const id of [1n, 2n])
+      propose(group, change(ConfChangeType.ConfChangeUpdateNode, id, OUR_FEATURES));
+    group.tick();
+    group.passes = isolating(3);
+    for (const id of [1, 2]) group.raft(id).leaderIsGone();
+    const led: number[] = [];
+    for (let ticks = 1; ticks <= 12; ticks++) {
+      group.tick();
+      if (group.raft(1).role === 'leader') led.push(ticks);
+    }
+    // As soon as an engine would hear it, and before the other one stands too.
+    assert.equal(led[0], 11);
+    assert.deepEqual([group.raft(1).role, group.raft(2).role], ['leader', 'follower']);
+  });
+
+  it('hears a candidate although the leader was heard just now, when that one is known to be gone', () => {
+    const group = Group.of(3);
+    group.elect(3);
+    const ask = (from: bigint, to: number): void => {
+      const { term, lastIndex: index } = group.raft(3);
+      const head = { type: MessageType.MsgVote, from, to: BigInt(to), index, logTerm: term };
+      group.raft(to).step(Message.create({ ...head, term: term + 1n }));
+      group.member(to).pump();
+    };
+    const votes = (): readonly bigint[] =>
+      group.sent
+        .filter(({ type, to, reject }) => type === MessageType.MsgVoteResp && to === 2n && !reject)
+        .map(({ from }) => from);
+    ask(2n, 1);
+    group.raft(1).leaderIsGone();
+    // It was not, and is heard again.
+    group.tick();
+    ask(2n, 1);
+    assert.deepEqual(votes(), []);
+    group.raft(1).leaderIsGone();
+    ask(2n, 1);
+    assert.deepEqual(votes(), [1n]);
+  });
+
   it('is known again after a restart and after a snapshot', () => {
     const group = ours(3);
     group.elect(1);
