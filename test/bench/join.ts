@@ -7,13 +7,13 @@ import { Lan, type LanHost } from '../harness/lan.js';
 import { until } from '../harness/until.js';
 import { agentsIdle, agentsJoin, agentsRotate } from './join-agents.js';
 import { clusterOf, joinFigure, readyNodes, remoteAddressOf } from './join-cluster.js';
-import { type Figure, median } from './report.js';
+import { type Figure, median, ROUNDS } from './report.js';
 
 /**
  * How nodes come. `two nodes` and `join` are whole daemons, with dockerd joining dockerd in the same run
  * as the peer; the others are real protocol clients, one certificate each, in processes of their own.
  */
-export async function benchJoin(rounds: number, only?: string): Promise<readonly Figure[]> {
+export async function benchJoin(rounds = ROUNDS, only?: string): Promise<readonly Figure[]> {
   const cases: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
     'two nodes': () => twoNodes(rounds),
     join: () => oneMore(rounds),

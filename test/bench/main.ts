@@ -8,7 +8,7 @@ import { benchUpdate } from './update.js';
 /** `npm run bench -- NAME [--rounds N] [--only CASE] [--json]`; `--only` for benches that have several. */
 
 const benches: Readonly<
-  Record<string, (rounds: number, only?: string) => Promise<readonly Figure[]>>
+  Record<string, (rounds?: number, only?: string) => Promise<readonly Figure[]>>
 > = {
   start: benchStart,
   rollout: benchRollout,
@@ -26,9 +26,10 @@ const roundsAsked = optionOf('--rounds');
 const only = optionOf('--only');
 const names = words.filter((word) => !word.startsWith('--'));
 const bench = benches[names[0] ?? ''];
-/** Those of `raft` are leaders killed. */
-const rounds = Number(roundsAsked ?? (names[0] === 'raft' ? 20 : 3));
-if (bench === undefined || names.length !== 1 || !Number.isInteger(rounds) || rounds < 1) {
+/** Each bench knows how many are worth their time. */
+const rounds = roundsAsked === undefined ? undefined : Number(roundsAsked);
+const isCount = rounds === undefined || (Number.isInteger(rounds) && rounds > 0);
+if (bench === undefined || names.length !== 1 || !isCount) {
   console.error(
     `bench: name one of ${Object.keys(benches).join(', ')}: npm run bench -- NAME [--rounds N] [--only CASE] [--json]`,
   );

@@ -2,21 +2,19 @@
  * The replicated log as its users see it: configs of 512 bytes created through the Control API, on the
  * control socket, each acknowledged after fsync. `1 manager` against dockerd as the only manager of a swarm,
  * `3 managers` against etcd with three members, all started here, one loaded at a time, in turns.
- * `failover`: kill -9 of the leader until a write is acknowledged by any survivor. `restart`: of a manager with
- * 100,000 objects, from the start of the process until the Control API answers with one of them.
+ * `failover`: kill -9 of the leader until a write is acknowledged by any survivor, against etcd; `swarmkit-timing`
+ * the same with SwarmKit's ticks, against dockerd. `restart`: of a manager with 100,000 objects, from the start of
+ * the process until the Control API answers with one of them.
  */
 import { connectControl } from '@swarmkit/sdk/client/control';
-import {
-  ControlService,
-  CreateConfigRequest,
-  GetConfigRequest,
-} from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import { GetConfigRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { Cleanup } from '../harness/cleanup.js';
 import { ManagerGroup, type ManagerProcess } from '../harness/manager-group.js';
 import { residentBytes } from '../harness/process-cost.js';
 import { until } from '../harness/until.js';
 import { fill } from './full-folder.js';
 import { LightConnection } from './light-rpc.js';
+import { swarmkitFailovers, writing } from './raft-failover.js';
 import { latencies, untilWritten, type Write, writesASecond } from './raft-load.js';
 import { EtcdGroup, startDockerManager } from './raft-peers.js';
 import { type Figure, median } from './report.js';
@@ -26,12 +24,17 @@ const WINDOWS = 3;
 const WINDOW_MS = 4_000;
 const SINGLE_WRITES = 500;
 const OBJECTS = 100_000;
+/** Leaders killed, when nothing is said. */
+const FAILOVERS = 20;
+/** Each takes ten seconds and more. */
+const SLOW_FAILOVERS = 5;
 
-export async function benchRaft(rounds: number, only?: string): Promise<readonly Figure[]> {
+export async function benchRaft(rounds?: number, only?: string): Promise<readonly Figure[]> {
   const cases: Readonly<Record<string, (cleanup: Cleanup) => Promise<readonly Figure[]>>> = {
     '1 manager': oneManager,
     '3 managers': threeManagers,
-    failover: (cleanup) => failover(cleanup, rounds),
+    failover: (cleanup) => failover(cleanup, rounds ?? FAILOVERS),
+    'swarmkit-timing': (cleanup) => slowFailover(cleanup, rounds ?? SLOW_FAILOVERS),
     restart,
   };
   const figures: Figure[] = [];
@@ -109,6 +112,18 @@ async function failover(cleanup: Cleanup, rounds: number): Promise<readonly Figu
   ];
 }
 
+async function slowFailover(cleanup: Cleanup, rounds: number): Promise<readonly Figure[]> {
+  const { ours, mixed, engines } = await swarmkitFailovers(cleanup, rounds);
+  const figures = (metric: string, times: readonly number[]): readonly Figure[] => [
+    figureOf('3 managers')(`${metric} p50`, 's', median(times), median(engines)),
+    figureOf('3 managers')(`${metric} max`, 's', Math.max(...times), Math.max(...engines)),
+  ];
+  return [
+    ...figures('failover swarmkit-timing', ours),
+    ...figures('failover with an engine', mixed),
+  ];
+}
+
 async function failovers(group: ManagerGroup, rounds: number): Promise<readonly number[]> {
   const times: number[] = [];
   // With two voters of which one dies there is no majority.
@@ -155,13 +170,6 @@ function writerOf(cleanup: Cleanup, { daemon }: ManagerProcess): Write {
   cleanup.add('control connection', () => link.close());
   return writing(link);
 }
-
-const writing =
-  (link: LightConnection): Write =>
-  async (name, data) => {
-    const spec = { annotations: { name, labels: {}, indices: [] }, data, templating: undefined };
-    await link.unary(ControlService.createConfig, CreateConfigRequest.create({ spec }));
-  };
 
 /** The smallest that so many are at or below. */
 const quantile = (values: readonly number[], share: number): number =>

@@ -9,6 +9,9 @@ export interface Figure {
   readonly peer?: number;
 }
 
+/** Rounds of a bench, when nothing is said. */
+export const ROUNDS = 3;
+
 export interface Row extends Figure {
   readonly ratio?: number;
 }

@@ -1,6 +1,6 @@
 import { Cleanup } from '../harness/cleanup.js';
 import { until } from '../harness/until.js';
-import { type Figure, median } from './report.js';
+import { type Figure, median, ROUNDS } from './report.js';
 import { startOurs, startPeer, type Swarm } from './swarms.js';
 
 /**
@@ -8,7 +8,7 @@ import { startOurs, startPeer, type Swarm } from './swarms.js';
  * and no container is left. Containers ignore SIGTERM, the stop grace is 1 s. The peer is dockerd in
  * swarm mode with the same image, asked in the same rhythm, in turn with ours.
  */
-export async function benchRollout(rounds: number): Promise<readonly Figure[]> {
+export async function benchRollout(rounds = ROUNDS): Promise<readonly Figure[]> {
   const cleanup = new Cleanup();
   try {
     const ours = await startOurs(cleanup);

@@ -6,13 +6,13 @@ import { Cleanup } from '../harness/cleanup.js';
 import { bundledSwarmdPath as program, Daemon } from '../harness/daemon.js';
 import { residentBytes } from '../harness/process-cost.js';
 import { until } from '../harness/until.js';
-import { type Figure, median } from './report.js';
+import { type Figure, median, ROUNDS } from './report.js';
 
 /**
  * `ready`: from the start of the process until the Control API answers with the cluster, on an empty
  * state folder and on one that was used before. `rss`: the idle manager and agent.
  */
-export async function benchStart(rounds: number): Promise<readonly Figure[]> {
+export async function benchStart(rounds = ROUNDS): Promise<readonly Figure[]> {
   const fresh: number[] = [];
   const again: number[] = [];
   const rss: number[] = [];

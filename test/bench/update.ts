@@ -11,7 +11,7 @@ import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Cleanup } from '../harness/cleanup.js';
 import { until } from '../harness/until.js';
-import { type Figure, median } from './report.js';
+import { type Figure, median, ROUNDS } from './report.js';
 import { type SmallManager, startManager, user } from './small-manager.js';
 import { startOurs, startPeer, type Swarm } from './swarms.js';
 
@@ -23,7 +23,7 @@ const REPLICAS = 50;
 const MANY = `${TASKS} tasks`;
 const REAL = `${REPLICAS} containers`;
 
-export async function benchUpdate(rounds: number, only?: string): Promise<readonly Figure[]> {
+export async function benchUpdate(rounds = ROUNDS, only?: string): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
   if (only === undefined || only === MANY) figures.push(...(await manyTasks()));
   if (only === undefined || only === REAL) figures.push(await containers(rounds));
