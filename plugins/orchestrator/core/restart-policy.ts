@@ -6,6 +6,7 @@ import { isGlobal, isJob, observedState } from '@swarmkit/sdk/model/task';
 import { durationToMs } from '@swarmkit/sdk/model/time';
 import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { RestartPolicy_RestartCondition, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { isOfIteration } from './job-iteration.js';
 import { createdAt, endedByItself, isSameVersion, type Slot, statusAt } from './slot.js';
 
 /** What the policy of a task says when it says nothing. */
@@ -15,8 +16,16 @@ const DEFAULT_DELAY_MS = 5000;
 export const restartDelayMs = (task: Task): number =>
   Math.max(0, durationToMs(task.spec?.restart?.delay) ?? DEFAULT_DELAY_MS);
 
+/** A node that was away reports late: what was replaced meanwhile may have completed. */
+export const isDone = (service: Service, slot: Slot): boolean =>
+  isJob(service) &&
+  slot.tasks.some(
+    (task) => isOfIteration(service, task) && observedState(task) === TaskState.COMPLETE,
+  );
+
 /** `slot` is the task's own, and holds it. */
 export function mayRestart(service: Service, slot: Slot, task: Task): boolean {
+  if (isDone(service, slot)) return false;
   const policy = task.spec?.restart;
   const condition = policy?.condition ?? RestartPolicy_RestartCondition.ANY;
   if (condition === RestartPolicy_RestartCondition.NONE) return false;

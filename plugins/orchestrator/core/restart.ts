@@ -8,7 +8,7 @@ import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { backoffAfter, backoffMs } from './crash-loop.js';
 import { isDraining, isGone } from './node-fitness.js';
-import { mayRestart, restartDelayMs } from './restart-policy.js';
+import { isDone, mayRestart, restartDelayMs } from './restart-policy.js';
 import { createdAt, isSameVersion, type Slot } from './slot.js';
 import type { SlotTable } from './slot-table.js';
 import { endOf } from './world.js';
@@ -49,11 +49,15 @@ export function restart(table: SlotTable, slot: Slot, task: Task): void {
   table.create(slot.name, TaskState.READY, backoff);
 }
 
-/** Lets go of every waiting task whose time has come, and asks for a run when the next one's does. */
+/** Lets go of every waiting task whose time has come, asks for a run when the next one's does, and drops what is not needed any more. */
 export function letGo(table: SlotTable): void {
   for (const slot of table.slots)
     for (const task of slot.tasks) {
       if (task.desiredState !== TaskState.READY || table.isSpent) continue;
+      if (isDone(table.service, slot)) {
+        table.raise(slot, task, TaskState.SHUTDOWN);
+        continue;
+      }
       const at = letGoAt(table, slot, task);
       if (at > table.world.now) table.world.wakeAt(at);
       else table.raise(slot, task, table.goal);

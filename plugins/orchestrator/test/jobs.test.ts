@@ -197,6 +197,27 @@ test('global job: what failed on a paused node is made again when the node is ba
   assert.equal(count(swarm, 'a'), 1);
 });
 
+for (const delay of [0, 5_000])
+  test(`global job: what completed while its node was away is not run again; a replacement that failed waits ${delay} ms`, () => {
+    const swarm = global({ task: { restart: { ...at0, delay: durationFromMs(delay) } } });
+    const [first] = swarm.onNode('job', 'a');
+    swarm.observe(first!.id, TaskState.RUNNING);
+    swarm.setNodeState('a', NodeStatus_State.DOWN);
+    swarm.run();
+    swarm.setNodeState('a', NodeStatus_State.READY);
+    swarm.run();
+    const [second] = swarm.onNode('job', 'a');
+    assert.notEqual(second?.id, first!.id);
+    if (delay === 0) swarm.observe(first!.id, TaskState.COMPLETE);
+    swarm.fail(second!);
+    swarm.run();
+    assert.equal(count(swarm, 'a'), delay === 0 ? 0 : 1);
+    if (delay > 0) swarm.observe(first!.id, TaskState.COMPLETE);
+    swarm.advance(delay);
+    assert.equal(count(swarm, 'a'), 0);
+    assert.equal(swarm.tasks('job').length, delay === 0 ? 3 : 4);
+  });
+
 test('global job: an update clears all of the old iteration', () => {
   const swarm = global();
   swarm.observe(swarm.onNode('job', 'a')[0]!.id, TaskState.COMPLETE);
