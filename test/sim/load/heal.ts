@@ -1,7 +1,7 @@
 /**
  * After the faults the users set right what only people can: services that cannot run as they are get
  * an image that works, room, and an update policy that goes on; nodes are active again, but for one
- * that stays drained.
+ * that stays drained. What users still had under way comes before all that.
  */
 import { durationFromMs } from '@swarmkit/sdk/model/time';
 import { ControlService } from '@swarmkit/sdk/wire/gen/swarmkit/control';
@@ -20,6 +20,7 @@ export async function healServices(
   client: ControlClient,
   load: ServiceLoad,
 ): Promise<void> {
+  await load.rests();
   const workers = world.machines.filter(({ options }) => options.runsTasks);
   const drained = workers.length > 1 ? client.random.int(workers.length) : -1;
   for (const [i, { options }] of workers.entries()) {

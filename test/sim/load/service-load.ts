@@ -135,6 +135,7 @@ export interface Acknowledged {
 
 export class ServiceLoad {
   private stopped = false;
+  private acting: Promise<void> = Promise.resolve();
   private made = 0;
   operations = 0;
 
@@ -152,9 +153,15 @@ export class ServiceLoad {
 
   async work(pauseMs: number): Promise<void> {
     while (!this.stopped) {
-      await this.act();
+      this.acting = this.act();
+      await this.acting;
       await this.client.pause(pauseMs);
     }
+  }
+
+  /** What was begun before it was stopped has its answer. */
+  rests(): Promise<void> {
+    return this.acting;
   }
 
   private async act(): Promise<void> {
