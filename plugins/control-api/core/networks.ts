@@ -54,9 +54,11 @@ function checkDriver(view: View, { driverConfig }: NetworkSpec): void {
     throw invalid(`error during lookup of plugin ${driver}: no node of the cluster has it`);
 }
 
-/** SwarmKit takes the network and then never allocates it. */
+/** SwarmKit takes the network and then never allocates it. Only overlay networks are allocated at all. */
 function checkSubnetsFree(view: View, spec: NetworkSpec): void {
-  const taken = view.find('network', { by: 'all' }).flatMap(
+  if (!isOverlay(spec)) return;
+  const overlays = view.find('network', { by: 'all' }).filter((network) => isOverlay(network.spec));
+  const taken = overlays.flatMap(
     (network) =>
       (network.ipam ?? network.spec?.ipam)?.configs.map(({ subnet }) => ({
         subnet,
@@ -76,6 +78,9 @@ function checkSubnetsFree(view: View, spec: NetworkSpec): void {
     taken.push({ subnet, owner: 'of the same network' });
   }
 }
+
+const isOverlay = (spec: NetworkSpec | undefined): boolean =>
+  ['', 'overlay'].includes(spec?.driverConfig?.name ?? '');
 
 function checkNobodyPublishes(view: View): void {
   const publisher = view.find('service', { by: 'all' }).find(({ spec }) => needsIngress(spec));

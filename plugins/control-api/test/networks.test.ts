@@ -113,6 +113,22 @@ test('create: subnets that another network has, allocated or not, and one twice'
   await api.call('createNetwork', { spec: spec(on('10.9.0.0/24', '10.8.0.0/24')) });
 });
 
+test('create: subnets of a driver of the node are its own affair', async () => {
+  api.store.seed({
+    network: [aNetwork({ id: 'a', ipam: { configs: [{ subnet: '10.0.1.0/24' }] } })],
+  });
+  const configs = [{ subnet: '10.0.1.0/24' }];
+  const own = (name: string) =>
+    spec({ annotations: { name }, driverConfig: { name: 'macvlan' }, ipam: { configs } });
+  await api.call('createNetwork', { spec: own('lan') });
+  await api.call('createNetwork', { spec: own('lan-too') });
+  const overlay = spec({ driverConfig: { name: 'overlay' }, ipam: { configs } });
+  await refused(
+    overlay,
+    'ipam configuration: subnet 10.0.1.0/24 overlaps with 10.0.1.0/24 of network a',
+  );
+});
+
 test('create: a taken name, and a second ingress network', async () => {
   const { network } = await api.call('createNetwork', { spec: spec({ ingress: true }) });
   await refused(
