@@ -27,7 +27,9 @@ interface DockerConfig {
 export async function registryLogin(io: Io, image: string): Promise<string | undefined> {
   const config = await dockerConfig(io);
   const server = serverOf(image);
-  const helper = config.credHelpers?.[hostOf(server)] ?? config.credsStore;
+  // Docker names the hub with its whole address here, and others by their host.
+  const helpers = config.credHelpers ?? {};
+  const helper = helpers[server] ?? helpers[hostOf(server)] ?? config.credsStore;
   const login = helper
     ? await fromHelper(io, helper, server)
     : Object.entries(config.auths ?? {}).find(([key]) => hostOf(key) === hostOf(server))?.[1];
@@ -44,7 +46,7 @@ async function dockerConfig(io: Io): Promise<DockerConfig> {
     throw usage(`--with-registry-auth reads what docker login has kept: ${messageOf(error)}`);
   });
   try {
-    return JSON.parse(text.toString()) as DockerConfig;
+    return (JSON.parse(text.toString()) ?? {}) as DockerConfig;
   } catch {
     throw usage(`--with-registry-auth: ${file} is no JSON`);
   }

@@ -100,7 +100,7 @@ function addCreate(service: Command, open: Open): void {
     .passThroughOptions();
   addWaitFlags(command);
   addServiceFlags(command);
-  acceptSwitchValues(command);
+  acceptSwitchValues(command, 'the first word');
   command.action(
     async (
       image: string | undefined,
@@ -121,7 +121,7 @@ function addUpdate(service: Command, open: Open): void {
   addWaitFlags(command);
   addServiceFlags(command);
   addUpdateFlags(command);
-  acceptSwitchValues(command);
+  acceptSwitchValues(command, 'the end');
   command.action(async (word: string, flags: ServiceFlags & WaitFlags) => {
     const { updateService } = await import('../actions/service-write.js');
     await updateService(await open(), word, flags);

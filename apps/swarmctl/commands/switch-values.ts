@@ -4,17 +4,23 @@
  */
 import type { Command, Option } from 'commander';
 
-export function acceptSwitchValues(command: Command): void {
+export function acceptSwitchValues(command: Command, upTo: 'the first word' | 'the end'): void {
   const parse = command.parseOptions.bind(command);
-  command.parseOptions = (argv) => parse(withoutSwitchValues(command.options, argv));
+  const isOver = (word: string): boolean =>
+    word === '--' || (upTo === 'the first word' && !word.startsWith('-'));
+  command.parseOptions = (argv) => parse(withoutSwitchValues(command.options, argv, isOver));
 }
 
-function withoutSwitchValues(options: readonly Option[], argv: readonly string[]): string[] {
+function withoutSwitchValues(
+  options: readonly Option[],
+  argv: readonly string[],
+  isOver: (word: string) => boolean,
+): string[] {
   const found: string[] = [];
   for (let at = 0; at < argv.length; at += 1) {
     const word = argv[at] as string;
     // What follows the first word that is no flag may be a container's own.
-    if (word === '--' || !word.startsWith('-')) return [...found, ...argv.slice(at)];
+    if (isOver(word)) return [...found, ...argv.slice(at)];
     const [, flag = word, value] = /^(--[^=]+)=(true|false|1|0)$/i.exec(word) ?? [];
     const option = options.find(({ short, long }) => flag === short || flag === long);
     if (value === undefined || option === undefined || !isSwitch(option)) found.push(word);

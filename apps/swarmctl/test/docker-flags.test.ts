@@ -93,6 +93,25 @@ test('switches take a value, as in Docker, and what is the container’s own is 
   assert.ok(updated?.runtime?.$case === 'container');
   assert.deepEqual([updated.runtime.value.tty, updated.forceUpdate], [false, 0n]);
 
+  // Behind the name too: an update has no command of a container.
+  const behind = [
+    'service',
+    'update',
+    'web',
+    '--detach=true',
+    '--env-add',
+    '--tty=false',
+    '--tty=0',
+  ];
+  const again = await runCtl(cluster, behind);
+  assert.equal(again.code, 0, again.err);
+  const changed = cluster.requests<UpdateServiceRequest>('updateService')[1]?.spec?.task;
+  assert.ok(changed?.runtime?.$case === 'container');
+  assert.deepEqual(
+    [changed.runtime.value.tty, changed.runtime.value.env],
+    [false, ['--init=false', '--tty=false']],
+  );
+
   const wrong = await runCtl(cluster, ['service', 'create', '--tty=maybe', 'busybox']);
   assert.equal(wrong.code, 2);
 });

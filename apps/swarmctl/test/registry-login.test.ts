@@ -70,6 +70,21 @@ test('an image whose registry nobody logged in to is pulled without, and that is
   assert.equal(err, 'no login is kept for the registry of localhost/app: nodes pull it without\n');
 });
 
+test('a helper for the hub is named as Docker names it, and a file that holds nothing is no login', async () => {
+  const hub = 'https://index.docker.io/v1/';
+  const file = (value: unknown) => ({ '/home/me/.docker/config.json': JSON.stringify(value) });
+  const helped = await created('nginx', {
+    ...options,
+    files: file({ credHelpers: { [hub]: 'hub' }, credsStore: 'all' }),
+    credentials: { [`hub ${hub}`]: { Username: 'h', Secret: 's' } },
+  });
+  assert.deepEqual(helped.login, { username: 'h', password: 's', serveraddress: hub });
+  for (const nothing of [null, {}, { auths: null }]) {
+    const { code, login } = await created('nginx', { ...options, files: file(nothing) });
+    assert.deepEqual([code, login], [0, undefined]);
+  }
+});
+
 test('what cannot be read is one sentence', async () => {
   const nothing = await created('a', { env: { DOCKER_CONFIG: '/d' } });
   assert.equal(nothing.code, 2);
