@@ -176,8 +176,9 @@ export class LogDisk {
       if (index > this.newest) {
         const before = keepOlder > 0 ? await this.read(SNAPSHOT_KEY, DESCRIPTION) : undefined;
         const older = before && this.put(olderKey(this.newest), before);
-        this.newest = index;
         await this.space.batch(older === undefined ? [descriptor()] : [older, descriptor()]);
+        // Not before it is: the parts of what the disk calls the newest must stay.
+        this.newest = index;
       }
       await this.deleteChunks(this.newest, keepOlder);
     });
@@ -254,8 +255,8 @@ export class LogDisk {
     for (let index = this.first; index <= this.last; index++)
       deletes.push({ del: entryKey(index) });
     const fresh = this.operations(hardState, entries, metadata.index);
-    this.newest = maxOf(this.newest, metadata.index);
     await this.space.batch([...deletes, descriptor(), ...fresh]);
+    this.newest = metadata.index;
     this.first = metadata.index + 1n;
     this.last = entries.at(-1)?.Index ?? metadata.index;
     // What lay before was of a log that is gone.

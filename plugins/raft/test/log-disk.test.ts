@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
+import type { Storage } from '@swarmkit/sdk/contracts/storage';
+import { isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
 import { ConfState, HardState, Snapshot } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
@@ -24,6 +25,23 @@ const entries = (from: number, to: number, term: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => entry(from + i, term));
 
 const cipher = new LogCipher({ bytes: (count) => new Uint8Array(count) });
+
+/** A storage whose disk has no room left once the parts of a snapshot are on it. */
+const fullForDescriptions = (storage: Storage, isFull: () => boolean): Storage => ({
+  open: async (name) => {
+    const space = await storage.open(name);
+    return {
+      get: (key) => space.get(key),
+      scan: (range) => space.scan(range),
+      close: () => space.close(),
+      batch: async (operations) => {
+        if (isFull() && operations.some((one) => 'put' in one && SNAPSHOT_KEY.equals(one.put)))
+          throw new SwarmError('resource-exhausted', 'STORAGE_FULL', 'no room');
+        await space.batch(operations);
+      },
+    };
+  },
+});
 
 describe('the log on the disk', () => {
   let memory: MemoryDisk;
@@ -112,6 +130,32 @@ describe('the log on the disk', () => {
     const loaded = await reopen();
     assert.equal(loaded?.snapshot?.data.toString(), 'state');
     assert.deepEqual(loaded?.entries, entries(6, 7, 3));
+  });
+
+  it('keeps the parts of its snapshot until another one has taken its place', async () => {
+    const confState = ConfState.create({ voters: [7n] });
+    const at = (index: bigint) => ({ index, term: 2n, confState });
+    const text = (index: bigint) => Buffer.from(`at ${index}`);
+    await memory.stop();
+    let isFull = false;
+    disk = await LogDisk.open(
+      fullForDescriptions(memory.start(), () => isFull),
+      cipher,
+    );
+    await disk.load();
+    await disk.write({ hardState: hard(2, 9), snapshot: undefined, entries: entries(2, 9, 2) });
+    await disk.saveSnapshot(at(3n), [text(3n)], 1);
+    isFull = true;
+    // One from the leader, and one of our own that is older and was on its way.
+    const snapshot = Snapshot.create({ metadata: at(20n), data: text(20n) });
+    await assert.rejects(disk.write({ hardState: hard(2, 20), snapshot, entries: [] }));
+    await assert.rejects(disk.saveSnapshot(at(5n), [text(5n)], 1), { code: 'STORAGE_FULL' });
+    assert.equal((await disk.readSnapshot())?.data.toString(), 'at 3');
+    isFull = false;
+    await disk.saveSnapshot(at(7n), [text(7n)], 1);
+    assert.deepEqual(await disk.olderSnapshots(), [3n]);
+    assert.equal((await disk.readOlder(3n))?.data.toString(), 'at 3');
+    assert.equal((await reopen())?.snapshot?.data.toString(), 'at 7');
   });
 });
 
