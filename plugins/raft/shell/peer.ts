@@ -73,6 +73,8 @@ export class Peer {
   private wake: () => void = () => {};
   private connection: RpcConnection | undefined;
   private lastSent = 0;
+  /** How to end the snapshot that is on its way. */
+  private sending = new AbortController();
   private readonly over = new AbortController();
   private session = new AbortController();
 
@@ -101,13 +103,10 @@ export class Peer {
 
   /** Whether we reach it and it serves Raft. */
   async isServing(): Promise<boolean> {
-    const connection = this.connection ?? this.options.connect(this.address);
     try {
-      return await checkHealth(connection, SEND_MS);
+      return await this.checkHealth(this.connection);
     } catch {
       return false;
-    } finally {
-      if (connection !== this.connection) connection.close();
     }
   }
 
@@ -164,14 +163,21 @@ export class Peer {
 
   /** A process that died refuses connections at once; one that is slow, or cut off, does not. */
   private async lookAfter(): Promise<void> {
-    const connection = this.options.connect(this.address);
     try {
-      await checkHealth(connection, SEND_MS);
+      await this.checkHealth(undefined);
     } catch (error) {
       const isRefused = isSwarmError(error) && error.code === 'RPC_UNREACHABLE';
       if (isRefused && !this.over.signal.aborted) this.options.refused();
+    }
+  }
+
+  /** Over a connection of its own where there is none. Its address may be one that leads nowhere. */
+  private async checkHealth(open: RpcConnection | undefined): Promise<boolean> {
+    const connection = open ?? this.options.connect(this.address);
+    try {
+      return await checkHealth(connection, SEND_MS);
     } finally {
-      connection.close();
+      if (connection !== open) connection.close();
     }
   }
 
@@ -277,10 +283,16 @@ export class Peer {
     }
   }
 
+  /**
+   * One at a time, and only of the newest it is said how it went: a leader that was elected again sends anew,
+   * and what became of the one before would be taken for the end of this one.
+   */
   private async sendSnapshot(message: Message): Promise<void> {
     const { clock, log, raftId } = this.options;
     const { connection } = this;
     const watchdog = new AbortController();
+    this.sending.abort();
+    this.sending = watchdog;
     let disarm: Cancel = () => {};
     const arm = (): void => {
       disarm();
@@ -301,8 +313,9 @@ export class Peer {
       await connection.clientStream(RaftService.streamRaftMessage, requests(whole), {
         signal: watchdog.signal,
       });
-      this.options.snapshotSent(true);
+      if (this.sending === watchdog) this.options.snapshotSent(true);
     } catch (error) {
+      if (this.sending !== watchdog) return;
       log.warn({ member: raftId.toString(16) }, `a snapshot did not arrive: ${messageOf(error)}`);
       this.options.snapshotSent(false);
     } finally {
