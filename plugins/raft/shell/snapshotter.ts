@@ -93,6 +93,8 @@ export class Snapshotter {
     if (position.index <= this.newest.index) return;
     const { keepEntries, keepSnapshots } = this.rules.present;
     await this.disk.saveSnapshot({ ...position, confState }, parts, keepSnapshots);
+    // One from the leader has taken the place of everything meanwhile.
+    if (position.index <= this.newest.index) return;
     this.newest = position;
     const upTo = position.index - BigInt(keepEntries);
     this.compact(position, upTo);
