@@ -255,7 +255,7 @@ export class RaftNode implements Consensus {
     } finally {
       signal.removeEventListener('abort', stop);
     }
-    this.tick();
+    if (!this.ending.signal.aborted) this.tick();
     this.loop = this.run();
     this.colleagues.begin(this.ending.signal);
     if (keys.isRotating) void this.rotation.run(disk);
