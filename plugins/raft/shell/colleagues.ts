@@ -271,12 +271,16 @@ export class Colleagues {
   /** SwarmKit's managers know nothing of features; who keeps to their ways writes nothing of them down. */
   private async tidy(): Promise<void> {
     const { node, options } = this;
+    const asKnown = (record: RaftMember): RaftMember => ({
+      ...record,
+      features: this.ownFeatures === 0 ? record.features : this.featuresOf(record),
+      addr: record.raftId === node.raftId ? this.recordedAddress(record.addr) : record.addr,
+    });
     for (const record of node.roster.members) {
-      const features = this.ownFeatures === 0 ? record.features : this.featuresOf(record);
-      const addr = record.raftId === node.raftId ? this.recordedAddress(record.addr) : record.addr;
+      const { features, addr } = asKnown(record);
       if (features === record.features && addr === record.addr) continue;
       try {
-        await this.group.refresh({ ...record, addr, features });
+        await this.group.refresh(record.raftId, asKnown);
       } catch (error) {
         // Done again by the next leader, or at the next news of a member.
         options.log.debug(`the record of a member stays as it is: ${messageOf(error)}`);

@@ -99,9 +99,18 @@ export class Group implements Membership {
     });
   }
 
-  /** Sets what is known of a member: its address, what it can. */
-  async refresh(record: RaftMember): Promise<void> {
-    await this.inTurn(() => this.update(record));
+  /**
+   * Sets what is known of a member: its address, what it can. `change` is given its record as it is when the turn
+   * comes; by then it may be another one, or gone.
+   */
+  async refresh(raftId: bigint, change: (record: RaftMember) => RaftMember): Promise<void> {
+    await this.inTurn(async () => {
+      const record = this.driver.roster.members.find((member) => member.raftId === raftId);
+      if (record === undefined) return;
+      const changed = change(record);
+      if (changed.addr !== record.addr || changed.features !== record.features)
+        await this.update(changed);
+    });
   }
 
   /** A member that has caught up gets its vote. */

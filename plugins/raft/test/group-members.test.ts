@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Member } from '@swarmkit/sdk/contracts/consensus';
+import { type ConfChange, ConfChangeType } from '@swarmkit/sdk/wire/gen/raftpb/raft';
 import { RaftMember } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { NEVER } from 'rxjs';
-import { Group } from '../shell/group.js';
+import { Group, type GroupDriver } from '../shell/group.js';
 import { quiet } from './single-member.js';
 
 /** A group whose members can be reached or not, and vote unless they are named as learners. */
-function group(reachable: readonly boolean[], learners: readonly number[] = []): Group {
+function group(
+  reachable: readonly boolean[],
+  learners: readonly number[] = [],
+  driver: Partial<GroupDriver> = {},
+): Group {
   const members = reachable.map((_, i) =>
     RaftMember.create({ raftId: BigInt(i + 1), nodeId: `n${i}`, addr: `n${i}:1` }),
   );
@@ -23,6 +28,7 @@ function group(reachable: readonly boolean[], learners: readonly number[] = []):
       change: never,
       transfer: never,
       readIndex: never,
+      ...driver,
     },
     { name: 'members', dropped: 0, publish: () => undefined, facts$: NEVER as never },
     quiet,
@@ -60,4 +66,25 @@ it('what members cannot be is refused in words', async () => {
       group([true]).add({ nodeId: 'n', address }),
       /^SwarmError: invalid address .* in raft join request$/,
     );
+});
+
+it('what is learned of a member does not undo what others changed before its turn came, and makes nobody a member', async () => {
+  const record = RaftMember.create({ raftId: 1n, nodeId: 'n0', addr: 'old:1', features: 1 });
+  const roster = { members: [record], removed: [] };
+  const changes: ConfChange[] = [];
+  const moved = group([true], [], {
+    roster,
+    change: async (change) => {
+      changes.push(change);
+      if (change.type === ConfChangeType.ConfChangeRemoveNode) roster.members = [];
+      else roster.members = [RaftMember.decode(change.context)];
+    },
+  });
+  const moving = moved.add({ nodeId: 'n0', address: 'new:1' });
+  const learning = moved.refresh(1n, (old) => ({ ...old, features: 3 }));
+  await Promise.all([moving, learning]);
+  assert.deepEqual(roster.members, [{ ...record, addr: 'new:1', features: 3 }]);
+  roster.members = [];
+  await moved.refresh(1n, (old) => ({ ...old, features: 7 }));
+  assert.equal(changes.length, 2);
 });
