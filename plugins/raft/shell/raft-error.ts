@@ -147,7 +147,7 @@ export const snapshotOvertaken = (): SwarmError =>
   new SwarmError(
     'aborted',
     'RAFT_SNAPSHOT_OVERTAKEN',
-    'the same member began to send another snapshot, nothing of this one was taken',
+    'the same node began to send another snapshot, nothing of this one was taken',
   );
 
 export const notTaken = (to: bigint): SwarmError =>

@@ -96,7 +96,10 @@ export class Receiver {
     // Before the rest is read: who may not send a snapshot need not be listened to.
     if (!this.isFit(first, call)) return {};
     if (first.type === MessageType.MsgSnap) {
-      await this.takeSnapshot(() => this.options.snapshots.take(first, rest), call);
+      await this.takeSnapshot(
+        () => this.options.snapshots.take(first, rest, call.peer.nodeId),
+        call,
+      );
       return {};
     }
     // What breaks off was not sent; and only snapshots have pieces.

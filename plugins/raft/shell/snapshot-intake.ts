@@ -1,6 +1,6 @@
 /**
- * Takes in snapshots that come in pieces. One member sends one at a time, and each piece comes within a
- * time: so what may be held in memory is known, whoever does not come to an end. What cannot be read is
+ * Takes in snapshots that come in pieces. One node sends one at a time, whichever member it says to be, and each
+ * piece comes within a time: so what may be held in memory is known, whoever does not come to an end. What cannot be read is
  * refused here, because the core, and then the disk, take a snapshot in the place of all there was.
  */
 import type { StateMachine } from '@swarmkit/sdk/contracts/consensus';
@@ -20,21 +20,24 @@ const PIECE_MS = 20_000;
 const NO_MESSAGE = Message.create();
 
 export class SnapshotIntake {
-  /** How to end what a member is sending. */
-  private readonly ends = new Map<bigint, (why: Error) => void>();
+  /** How to end what a node is sending. */
+  private readonly ends = new Map<string, (why: Error) => void>();
 
   constructor(
     private readonly clock: Pick<Clock, 'after'>,
     private readonly machine: () => StateMachine | undefined,
   ) {}
 
-  /** The whole message, out of its first piece and what follows. Throws what the sender is told. */
-  async take(first: Message, rest: AsyncIterator<StreamRaftMessageRequest>): Promise<Message> {
-    const { from } = first;
-    this.ends.get(from)?.(snapshotOvertaken());
-    const ended = new Promise<never>((_, reject) => this.ends.set(from, reject));
+  /** The whole message, out of its first piece and what follows. Throws what the sender, `node`, is told. */
+  async take(
+    first: Message,
+    rest: AsyncIterator<StreamRaftMessageRequest>,
+    node: string,
+  ): Promise<Message> {
+    this.ends.get(node)?.(snapshotOvertaken());
+    const ended = new Promise<never>((_, reject) => this.ends.set(node, reject));
     ended.catch(() => undefined);
-    const end = this.ends.get(from);
+    const end = this.ends.get(node);
     const parts = new MessageParts(MAX_SNAPSHOT_BYTES);
     try {
       for (let piece: Message | undefined = first; piece !== undefined; ) {
@@ -43,7 +46,7 @@ export class SnapshotIntake {
       }
       return await this.check((await parts.whole(joinPieces)) ?? first);
     } finally {
-      if (this.ends.get(from) === end) this.ends.delete(from);
+      if (this.ends.get(node) === end) this.ends.delete(node);
     }
   }
 

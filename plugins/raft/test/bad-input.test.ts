@@ -205,6 +205,23 @@ describe('a manager that sends what it never should', () => {
     await goesOn();
   });
 
+  it('holds the place of one snapshot in memory, however many members it says to be', async () => {
+    const before = counts().RAFT_SNAPSHOT_OVERTAKEN ?? 0;
+    const piece = snapshotMessage(snapshotData(3_000).subarray(0, 1_000));
+    const ended: Promise<unknown>[] = [];
+    for (let nobody = 1_001n; nobody <= 1_010n; nobody++) {
+      async function* begun(): AsyncGenerator<StreamRaftMessageRequest> {
+        yield { message: { ...piece, from: nobody } };
+        await new Promise(() => undefined);
+      }
+      ended.push(stream(begun()).catch(() => undefined));
+      await group.clock.advance(0);
+    }
+    assert.equal(counts().RAFT_SNAPSHOT_OVERTAKEN, before + 9);
+    await group.during(Promise.all(ended));
+    await goesOn();
+  });
+
   it('is refused: a snapshot of somebody else, before all of it was read', async () => {
     let read = 0;
     async function* pieces(): AsyncGenerator<StreamRaftMessageRequest> {
