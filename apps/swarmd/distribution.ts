@@ -20,6 +20,7 @@ import orchestrator from '@swarmkit/plugin-orchestrator/plugin';
 import raft from '@swarmkit/plugin-raft/plugin';
 import reaper from '@swarmkit/plugin-reaper/plugin';
 import removedNodes from '@swarmkit/plugin-removed-nodes/plugin';
+import resourceApi from '@swarmkit/plugin-resource-api/plugin';
 import roleManager from '@swarmkit/plugin-role-manager/plugin';
 import rpc from '@swarmkit/plugin-rpc/plugin';
 import scheduler from '@swarmkit/plugin-scheduler/plugin';
@@ -62,6 +63,7 @@ export async function standardPlugins(executor: ExecutorName): Promise<readonly 
     secretDriverDocker,
     dispatcher,
     logBroker,
+    resourceApi,
     agent,
     departure,
     await executorPlugin(executor),

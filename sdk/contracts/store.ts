@@ -208,6 +208,7 @@ export type Field =
   | 'spec' // specs, names, labels of any object, and their creation and removal by users
   | 'task.existence' // creation (by the orchestrator) of tasks
   | 'task.deletion' // removal of tasks
+  | 'task.attachment' // creation and removal of tasks that attach a container to a network
   | 'task.desiredState'
   | 'task.allocation' // NEW -> PENDING, endpoint, networks
   | 'task.placement' // node id, resources, PENDING -> ASSIGNED, and why not (status.err while PENDING)

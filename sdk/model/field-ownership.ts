@@ -6,7 +6,7 @@ import type { Change, Field, ObjectKind, Objects, Writer } from '../contracts/st
 import { SwarmError } from '../plugin/errors.js';
 import type { Service, Task } from '../wire/gen/swarmkit/objects.js';
 import { TaskState } from '../wire/gen/swarmkit/types.js';
-import { observedState } from './task.js';
+import { isAttachment, observedState } from './task.js';
 import { wireEqual } from './wire-equal.js';
 
 type AnyObject = Objects[ObjectKind];
@@ -52,7 +52,7 @@ export function checkOwnership(
   const owns = (owners: readonly Field[]): boolean =>
     owners.some((field) => writer.writes.includes(field));
   if (change.action === 'create') {
-    const owners = creators(change.kind);
+    const owners = creators(change);
     if (!owns(owners)) refuse('do the creation', owners);
   } else if (change.action === 'remove') {
     const owners = removers(change);
@@ -68,10 +68,10 @@ export function checkOwnership(
 const none: readonly string[] = [];
 const spec: readonly Field[] = ['spec'];
 
-function creators(kind: ObjectKind): readonly Field[] {
-  switch (kind) {
+function creators(change: Change): readonly Field[] {
+  switch (change.kind) {
     case 'task':
-      return ['task.existence'];
+      return isAttachment(change.object) ? ['task.attachment'] : ['task.existence'];
     case 'node':
       return ['node.existence'];
     case 'cluster':
@@ -85,7 +85,9 @@ function removers(change: Change): readonly Field[] {
   switch (change.kind) {
     case 'task':
       // Users may remove a task by hand.
-      return ['task.deletion', 'spec'];
+      return isAttachment(change.object)
+        ? ['task.attachment', 'task.deletion', 'spec']
+        : ['task.deletion', 'spec'];
     case 'node':
       return ['node.existence', 'spec'];
     case 'service':

@@ -42,6 +42,9 @@ export const willNeverRun = (task: Task): boolean =>
 export const hasFailed = (task: Task): boolean =>
   observedState(task) === TaskState.FAILED || observedState(task) === TaskState.REJECTED;
 
+/** Of no service: a container that was started by hand on its node, and the networks that it is to be on. */
+export const isAttachment = (task: Task): boolean => task.spec?.runtime?.$case === 'attachment';
+
 /** Uses its networks: wanted and observed up to RUNNING. */
 export const isInUse = (task: Task): boolean => isWantedRunning(task) && !isTerminal(task);
 

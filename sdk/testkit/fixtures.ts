@@ -104,6 +104,22 @@ export function aTask(overrides: Partially<Task> = {}): Task {
   );
 }
 
+/** The task of a container that was started by hand on this node: RUNNING on these networks, unless you say so. */
+export const anAttachment = (
+  nodeId: string,
+  networks: readonly string[],
+  overrides: Partially<Task> = {},
+): Task =>
+  aTask({
+    nodeId,
+    slot: 0n,
+    spec: {
+      runtime: { $case: 'attachment', value: { containerId: 'c0ffee'.padEnd(64, '0') } },
+      networks: networks.map((target) => ({ target })),
+    },
+    ...overrides,
+  });
+
 /** A task of this service with its spec, name and spec version. Slot 0 when the service is global. */
 export function aTaskOf(service: Service, overrides: Partially<Task> = {}): Task {
   const mode = service.spec?.mode?.$case;

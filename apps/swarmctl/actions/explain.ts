@@ -22,7 +22,7 @@ import {
 import { byNewest, findService, findTask, hostnameOf } from '../find.js';
 import { type Field, fields } from '../output/fields.js';
 import { sentence, taskState, updateState } from '../output/names.js';
-import { nameOf } from '../output/service-text.js';
+import { attachedContainer, nameOf } from '../output/service-text.js';
 import { table } from '../output/table.js';
 import { convergence } from '../progress/convergence.js';
 import { verdicts } from '../progress/verdicts.js';
@@ -187,7 +187,7 @@ class Facts {
   private nameOf(task: Task): string {
     const node = this.nodes.find(({ id }) => id === task.nodeId);
     const place = task.slot === 0n && node !== undefined ? hostnameOf(node) || node.id : task.slot;
-    return `${task.serviceAnnotations?.name ?? ''}.${place}`;
+    return `${attachedContainer(task) || (task.serviceAnnotations?.name ?? '')}.${place}`;
   }
 
   /** Secrets and configs that it refers to and that are not there: its node waits for them. */

@@ -50,6 +50,8 @@ function describe(
   const state = status?.state ?? TaskState.NEW;
   const container =
     status?.runtimeStatus?.$case === 'container' ? status.runtimeStatus.value : undefined;
+  const attached =
+    task.spec?.runtime?.$case === 'attachment' ? task.spec.runtime.value.containerId : '';
   const hasSlot = service === undefined ? task.slot !== 0n : !isGlobal(service);
   return fields([
     ['ID', task.id],
@@ -66,8 +68,18 @@ function describe(
     ['Since', ago(status?.timestamp, now)],
     ['Error', status?.err ?? ''],
     ['Why', why({ task, service, node })],
-    ['Container', container?.containerId ?? ''],
+    ['Container', container?.containerId || attached],
+    ['Addresses', attached === '' ? '' : addressesOf(task)],
     ['Pid', container && container.pid > 0 ? String(container.pid) : ''],
     ['Exit code', container && state > TaskState.RUNNING ? String(container.exitCode) : ''],
   ]);
 }
+
+/** `10.0.1.5/24 on front`. */
+const addressesOf = ({ networks }: Task): string =>
+  networks
+    .map(
+      ({ network, addresses }) =>
+        `${addresses.join(', ')} on ${network?.spec?.annotations?.name ?? network?.id ?? ''}`,
+    )
+    .join('; ');

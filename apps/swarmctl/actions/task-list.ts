@@ -9,7 +9,7 @@ import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { byNewest, findService, hostnameOf } from '../find.js';
 import { jsonOf } from '../output/json.js';
 import { sentence, taskState } from '../output/names.js';
-import { imageOf, nameOf } from '../output/service-text.js';
+import { attachedContainer, imageOf, nameOf } from '../output/service-text.js';
 import { table } from '../output/table.js';
 import { ago } from '../output/time.js';
 import type { Session } from '../session.js';
@@ -81,7 +81,10 @@ class Names {
     this.hosts = new Map(nodes.map((node) => [node.id, hostnameOf(node) || node.id]));
   }
 
+  /** Of a container that was started by hand its id, as short as Docker shows it. */
   service(task: Task): string {
+    const container = attachedContainer(task);
+    if (container !== '') return container;
     const service = this.services.get(task.serviceId);
     return service === undefined
       ? (task.serviceAnnotations?.name ?? task.serviceId)

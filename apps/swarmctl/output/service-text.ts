@@ -1,6 +1,6 @@
 import { isJob } from '@swarmkit/sdk/model/task';
 import type { ListServiceStatusesResponse_ServiceStatus as ServiceStatus } from '@swarmkit/sdk/wire/gen/swarmkit/control';
-import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { TaskSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import type { PortConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { protocol, publishMode } from './names.js';
@@ -15,6 +15,11 @@ export function imageOf(task: TaskSpec | undefined): string {
   if (runtime?.$case !== 'container') return runtime?.$case ?? '';
   const [reference = '', digest] = runtime.value.image.split('@');
   return digest !== undefined && /:[^/]+$/.test(reference) ? reference : runtime.value.image;
+}
+
+/** The container that an attachment puts on its networks, as short as Docker shows ids; empty for other tasks. */
+export function attachedContainer({ spec }: Task): string {
+  return spec?.runtime?.$case === 'attachment' ? spec.runtime.value.containerId.slice(0, 12) : '';
 }
 
 /** `2/3`, and of a job also `(4/10 completed)`. */

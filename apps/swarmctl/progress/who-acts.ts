@@ -1,5 +1,11 @@
 /** Who moves a task on from where it stands, and when: a function of what the cluster shows. */
-import { hasFailed, isTerminal, isWantedActive, observedState } from '@swarmkit/sdk/model/task';
+import {
+  hasFailed,
+  isAttachment,
+  isTerminal,
+  isWantedActive,
+  observedState,
+} from '@swarmkit/sdk/model/task';
 import { durationToMs, timestampToMs } from '@swarmkit/sdk/model/time';
 import type { Node, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import {
@@ -23,7 +29,9 @@ export function whoActs({ task, service, node, successor }: TaskInPlace, now: nu
   if (isTerminal(task)) return afterEnd(task, service, successor);
   const host = node === undefined ? task.nodeId : hostnameOf(node) || node.id;
   if (node !== undefined && node.status?.state === NodeStatus_State.DOWN)
-    return `node ${host}, when it is back; else the orchestrator, which replaces the task`;
+    return isAttachment(task)
+      ? `node ${host}, when it is back`
+      : `node ${host}, when it is back; else the orchestrator, which replaces the task`;
   if (!isWantedActive(task))
     return state < TaskState.ASSIGNED ? 'the reaper' : `node ${host}, which stops it`;
   if (state === TaskState.NEW)
@@ -51,6 +59,7 @@ const loop = ({ restartBackoff }: Task): string =>
 
 function afterEnd(task: Task, service: Service | undefined, successor: Task | undefined): string {
   if (successor !== undefined) return `nobody: task ${successor.id} took its place`;
+  if (isAttachment(task)) return 'the reaper, which removes it';
   if (service === undefined || !isWantedActive(task)) return 'nobody: it was to stop';
   const policy = service.spec?.task?.restart;
   const condition = policy?.condition ?? Condition.ANY;

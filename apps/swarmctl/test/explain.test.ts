@@ -3,6 +3,7 @@ import test from 'node:test';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import {
+  anAttachment,
   aNode,
   aService,
   aTaskOf,
@@ -203,6 +204,22 @@ test('explain a task; what is not there', async () => {
   const none = cluster();
   none.nodes = [];
   assert.match((await runCtl(none, ['explain', 'web'])).out, /There is no node\.\n$/);
+});
+
+test('explain a container that was started by hand: only its own node counts, and nobody replaces it', async () => {
+  const cluster = new FakeCluster();
+  const down = aNode({ id: 'n', status: { state: NodeStatus_State.DOWN } });
+  cluster.nodes = [down, aNode({ id: 'other' })];
+  const { PENDING, FAILED } = TaskState;
+  const by = (state: TaskState) => anAttachment('n', [], { id: 'by-hand', status: { state } });
+  cluster.tasks = [by(PENDING)];
+  const { out } = await runCtl(cluster, ['explain', 'by-hand']);
+  assert.match(out, /c0ffee000000\.n \(by-hand\)/);
+  assert.match(out, /^n +is down$/m);
+  assert.doesNotMatch(out, /other/);
+  const place = { service: undefined, node: down, successor: undefined };
+  assert.equal(whoActs({ task: by(PENDING), ...place }, 0), 'node n, when it is back');
+  assert.equal(whoActs({ task: by(FAILED), ...place }, 0), 'the reaper, which removes it');
 });
 
 test('filters that plugins contributed speak for each node, when the leader has any', async () => {

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { aCluster, aNode, aService, aTaskOf, fixtureTime } from '@swarmkit/sdk/testkit/fixtures';
+import {
+  aCluster,
+  anAttachment,
+  aNetwork,
+  aNode,
+  aService,
+  aTaskOf,
+  fixtureTime,
+} from '@swarmkit/sdk/testkit/fixtures';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { NodeStatus_State, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -138,6 +146,22 @@ task-old   web.1         nginx:1.27       beta    Shutdown   Failed 2 hours ago 
 task-b     web.2         nginx:1.27       alpha   Running    Running 5 seconds ago
 `,
   ));
+
+test('task ls and inspect: a container that was started by hand', async () => {
+  const cluster = sample();
+  const front = aNetwork({ id: 'net1', spec: { annotations: { name: 'front' } } });
+  cluster.tasks = [
+    anAttachment('node1', ['net1'], {
+      id: 'task-h',
+      networks: [{ network: front, addresses: ['10.0.1.5/24'] }],
+    }),
+  ];
+  const { out } = await runCtl(cluster, ['task', 'ls']);
+  assert.match(out, /^task-h +c0ffee000000\.alpha +attachment +alpha +Running +Running/m);
+  const { out: one } = await runCtl(cluster, ['task', 'inspect', 'task-h']);
+  assert.match(one, /^Container: +c0ffee0{58}$/m);
+  assert.match(one, /^Addresses: +10\.0\.1\.5\/24 on front$/m);
+});
 
 test('node ls', () =>
   prints(

@@ -3,6 +3,7 @@ import type { Dependencies, Executor, TaskController } from '@swarmkit/sdk/contr
 import { dependenciesFor, expandedTask } from '../core/task-view.js';
 import { messageOf, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
+import { isAttachment } from '@swarmkit/sdk/model/task';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeDescription } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 
@@ -23,7 +24,9 @@ export class ExecutorSet {
       throw new SwarmError(
         'failed-precondition',
         'AGENT_NO_EXECUTOR',
-        'exec: unsupported runtime',
+        isAttachment(task)
+          ? 'a container that is started by hand can only be attached by its own Docker engine, and this node is none'
+          : 'exec: unsupported runtime',
         { detail: { task: task.id, executors: this.all.map(({ id }) => id) } },
       );
     const description = (): NodeDescription => this.lastSeen();

@@ -85,11 +85,24 @@ describe('a task', () => {
   });
 
   it('is REJECTED when no executor takes it', async () => {
-    const task = machine.task({ spec: { runtime: { $case: 'attachment', value: {} } } });
+    const task = machine.task({ spec: { runtime: { $case: 'generic', value: { kind: 'x' } } } });
     machine.manager.assign(task);
     await reported(task.id, REJECTED);
     assert.equal(statusOf(task.id)?.message, 'resolving controller failed');
     assert.equal(statusOf(task.id)?.err, 'exec: unsupported runtime');
+    machine.manager.remove(task.id);
+    await machine.until('it is forgotten', () => machine.disk.contents('agent').length === 0);
+  });
+
+  it('is REJECTED with a sentence of its own when it attaches a container: that is for Docker engines', async () => {
+    const runtime = { $case: 'attachment', value: { containerId: 'c1' } } as const;
+    const task = machine.task({ spec: { runtime } });
+    machine.manager.assign(task);
+    await reported(task.id, REJECTED);
+    assert.equal(
+      statusOf(task.id)?.err,
+      'a container that is started by hand can only be attached by its own Docker engine, and this node is none',
+    );
     machine.manager.remove(task.id);
     await machine.until('it is forgotten', () => machine.disk.contents('agent').length === 0);
   });

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import type { Kind } from '@swarmkit/sdk/plugin/errors';
-import { aNetwork, aNode, aService, aTask, type Partially } from '@swarmkit/sdk/testkit/fixtures';
+import {
+  anAttachment,
+  aNetwork,
+  aNode,
+  aService,
+  aTask,
+  type Partially,
+} from '@swarmkit/sdk/testkit/fixtures';
 import type { IPAMConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { NetworkSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -172,6 +179,17 @@ test('remove: not while a service or a living task uses it', async () => {
   const task = api.store.view().get('task', 't')!;
   const status = { ...task.status!, state: TaskState.FAILED };
   api.store.seed({ task: [{ ...task, status }] });
+  await api.call('removeNetwork', { networkId: 'n' });
+});
+
+test('remove: not while a container that was started by hand is on it', async () => {
+  api.store.seed({
+    network: [aNetwork({ id: 'n' })],
+    task: [anAttachment('n1', ['n'], { id: 'a' })],
+  });
+  const text = 'network n is in use by task a';
+  await api.refused('removeNetwork', { networkId: 'n' }, 'failed-precondition', text);
+  await api.call('removeTask', { taskId: 'a' });
   await api.call('removeNetwork', { networkId: 'n' });
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aNode, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { anAttachment, aNode, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Api } from './api.js';
 
@@ -49,4 +49,16 @@ test('list: filters', async () => {
   assert.deepEqual(await list({ runtimes: ['container'], nodeIds: ['n2'] }), ['t1', 'x1']);
   assert.deepEqual(await list({ runtimes: ['attachment'] }), []);
   assert.deepEqual(await list({ upToDate: true }), ['t1', 't3']);
+});
+
+test('containers that were started by hand: listed by runtime and node, called by their node, removed by hand', async () => {
+  const api = new Api();
+  api.store.seed({ task: [anAttachment('n1', ['front'], { id: 'a1' }), aTask({ id: 't1' })] });
+  const list = async (filters: object) =>
+    (await api.call('listTasks', { filters: filters as never })).tasks.map(({ id }) => id);
+  assert.deepEqual(await list({ runtimes: ['attachment'] }), ['a1']);
+  assert.deepEqual(await list({ nodeIds: ['n1'] }), ['a1']);
+  assert.deepEqual(await list({ names: ['.n1.a1'] }), ['a1']);
+  await api.call('removeTask', { taskId: 'a1' });
+  assert.deepEqual(await list({}), ['t1']);
 });

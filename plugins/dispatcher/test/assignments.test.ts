@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { anAttachment, aNetwork } from '@swarmkit/sdk/testkit/fixtures';
 import {
   AssignmentChange_AssignmentAction,
   type AssignmentsMessage,
@@ -89,6 +90,36 @@ describe('assignments', () => {
       ],
     );
     assert.deepEqual([changes(first), changes(second)], [['+task a'], ['+task b']]);
+  });
+
+  it('bring a container that was started by hand to its node, with its networks, and take it back', async () => {
+    const stream = agent.assignments(session);
+    await stream.next();
+    const status = { state: PENDING };
+    const network = aNetwork({ id: 'front' });
+    leader.put(anAttachment('n1', ['front'], { id: 'a', status }));
+    leader.put(anAttachment('n2', ['front'], { id: 'elsewhere' }));
+    assert.equal(await stream.nextIfAny(), undefined);
+    leader.changeTask('a', {
+      status: TaskStatus.create({ state: ASSIGNED }),
+      networks: [{ network, addresses: ['10.0.1.5/24'], aliases: [], driverAttachmentOpts: {} }],
+    });
+    const message = await stream.next();
+    assert.deepEqual(changes(message), ['+task a']);
+    const item = message.changes[0]?.assignment?.item;
+    assert.deepEqual(
+      item?.$case === 'task' && [
+        item.value.spec?.runtime?.$case,
+        item.value.networks[0]?.addresses,
+      ],
+      ['attachment', ['10.0.1.5/24']],
+    );
+    await agent.report(session, ['a', RUNNING]);
+    assert.equal(leader.task('a').status?.state, RUNNING);
+    leader.removeTask('a');
+    assert.deepEqual(changes(await stream.next()), ['-task a']);
+    // What its node still says of it is of no use to anybody.
+    await agent.report(session, ['a', SHUTDOWN]);
   });
 
   it('count for each stream by itself', async () => {

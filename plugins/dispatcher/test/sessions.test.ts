@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { durationToMs } from '@swarmkit/sdk/model/time';
-import { aNode } from '@swarmkit/sdk/testkit/fixtures';
+import { anAttachment, aNode } from '@swarmkit/sdk/testkit/fixtures';
 import { NodeStatus_State, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { AgentCalls, describing, Leader, refusal, taskOn, turns, unavailable } from './leader.js';
 
@@ -342,6 +342,7 @@ describe('tasks of a node that is DOWN', () => {
       taskOn('n1', { id: 'ended', status: { state: COMPLETE } }),
       taskOn('n1', { id: 'pending', status: { state: PENDING } }),
       taskOn('n2', { id: 'elsewhere', status: { state: RUNNING } }),
+      anAttachment('n1', ['front'], { id: 'by-hand' }),
     );
     return leader;
   };
@@ -359,6 +360,7 @@ describe('tasks of a node that is DOWN', () => {
     await leader.clock.advance(1);
     assert.equal(stateOf(leader, 'running'), 'ORPHANED');
     assert.equal(stateOf(leader, 'assigned'), 'ORPHANED');
+    assert.equal(stateOf(leader, 'by-hand'), 'ORPHANED');
     assert.equal(stateOf(leader, 'ended'), 'COMPLETE');
     assert.equal(stateOf(leader, 'pending'), 'PENDING');
     assert.equal(stateOf(leader, 'elsewhere'), 'RUNNING');

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { timestampFromMs, timestampToMs } from '@swarmkit/sdk/model/time';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
 import {
+  anAttachment,
   aNode,
   aService,
   aTask,
@@ -135,6 +136,11 @@ test('when CPUs or memory shrink, the youngest that no longer fit go', () => {
     ).toSorted(),
     ['memory', 'young'],
   );
+});
+
+test('a container that was started by hand stays, whatever becomes of its node', () => {
+  const small = aNode({ id: 'n', description: { resources: { nanoCpus: 0n, memoryBytes: 0n } } });
+  assert.deepEqual(enforce({ node: small }, { task: anAttachment('n', ['front']) }), []);
 });
 
 test('a finished job task reserves nothing', () => {

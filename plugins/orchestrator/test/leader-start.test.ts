@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { durationFromMs, timestampFromMs } from '@swarmkit/sdk/model/time';
-import { aTask, aTaskOf, fixtureTime, type Partially } from '@swarmkit/sdk/testkit/fixtures';
+import {
+  anAttachment,
+  aTask,
+  aTaskOf,
+  fixtureTime,
+  type Partially,
+} from '@swarmkit/sdk/testkit/fixtures';
 import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeSpec_Availability } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import {
@@ -93,11 +99,32 @@ test('what is left of a restart delay is kept', () => {
 test('tasks of a service that is gone are to be removed; tasks of no service are left alone', () => {
   const swarm = new Swarm('a');
   swarm.store.seed({
-    task: [aTask({ id: 'orphan', serviceId: 'gone' }), aTask({ id: 'attachment', serviceId: '' })],
+    task: [
+      aTask({ id: 'orphan', serviceId: 'gone' }),
+      anAttachment('a', ['front'], { id: 'attachment' }),
+    ],
   });
   swarm.run();
   assert.equal(swarm.task('orphan').desiredState, TaskState.REMOVE);
   assert.equal(swarm.task('attachment').desiredState, TaskState.RUNNING);
+});
+
+test('containers that were started by hand are left alone, also where their node is drained, down or gone', () => {
+  const swarm = new Swarm('drained', 'down');
+  swarm.addService('everywhere', global);
+  swarm.setAvailability('drained', NodeSpec_Availability.DRAIN);
+  swarm.setNodeState('down', NodeStatus_State.DOWN);
+  const nodes = ['drained', 'down', 'gone'];
+  swarm.store.seed({ task: nodes.map((id) => anAttachment(id, ['front'], { id: `on-${id}` })) });
+  swarm.run();
+  swarm.removeNode('down');
+  swarm.run();
+  const { RUNNING, ORPHANED } = TaskState;
+  for (const id of nodes) {
+    const task = swarm.task(`on-${id}`);
+    assert.equal(task.desiredState, RUNNING);
+    assert.equal(task.status?.state, id === 'down' ? ORPHANED : RUNNING);
+  }
 });
 
 test('global: of two live tasks on a node one is stopped', () => {

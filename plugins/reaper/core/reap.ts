@@ -6,6 +6,7 @@ import type { Dirty, ObjectRef, TurnInput, TurnResult } from '@swarmkit/sdk/cont
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
 import {
   byTaskTime,
+  isAttachment,
   isGlobal,
   isInUse,
   isTerminal,
@@ -60,12 +61,16 @@ export function reap({ draft, dirty }: TurnInput, limit: number): TurnResult {
 /** One removal costs about as much as reading so many tasks. */
 const READS_FOR_A_CHANGE = 20;
 
-/** No service needs it as history: it is wanted gone and is, or has no service and will never report again. */
+/**
+ * No service needs it as history: it is wanted gone and is, or has no service and will never report again. An
+ * attachment that ended is nobody's: its engine may have died before it could give it up.
+ */
 function isDone(task: Task): boolean {
   const observed = observedState(task);
   if (task.desiredState === TaskState.REMOVE)
     return observed < TaskState.ASSIGNED || observed >= TaskState.COMPLETE;
-  return task.serviceId === '' && observed >= TaskState.ORPHANED;
+  if (task.serviceId !== '') return false;
+  return observed >= TaskState.ORPHANED || (isAttachment(task) && isTerminal(task));
 }
 
 function tasksToCheck(view: View, dirty: Dirty): readonly Task[] {
@@ -73,7 +78,7 @@ function tasksToCheck(view: View, dirty: Dirty): readonly Task[] {
     return [
       ...view.find('task', { by: 'desiredState', state: TaskState.REMOVE }),
       ...view
-        .find('task', { by: 'taskState', state: TaskState.ORPHANED })
+        .find('task', { by: 'service', id: '' })
         .filter((task) => task.desiredState !== TaskState.REMOVE),
     ];
   return present(view, dirty);

@@ -4,7 +4,7 @@ import type { Reconciler } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, ObjectKind } from '@swarmkit/sdk/contracts/store';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { FakeStore } from '@swarmkit/sdk/testkit/fake-store';
-import { aCluster, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
+import { aCluster, anAttachment, aService, aTask, aTaskOf } from '@swarmkit/sdk/testkit/fixtures';
 import { runStage, StageRunner } from '@swarmkit/sdk/testkit/run-stage';
 import type { Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
@@ -95,6 +95,32 @@ test('a task without a service goes when it is orphaned, and not before', () => 
       .map((state) => TaskState[state])
       .sort(),
   );
+});
+
+test('an attachment goes when it has ended, whoever failed to give it up, and no living one does', () => {
+  const tasks = all.map((state) =>
+    anAttachment('n', [], { id: TaskState[state], status: { state } }),
+  );
+  const living = [
+    'ACCEPTED',
+    'ASSIGNED',
+    'NEW',
+    'PENDING',
+    'PREPARING',
+    'READY',
+    'RUNNING',
+    'STARTING',
+  ];
+  assert.deepEqual([...reaped(undefined, 0, tasks)].sort(), living);
+  // One by one, as their nodes report them.
+  const store = new FakeStore().seed({ cluster: [clusterKeeping(0)] });
+  const stage = new StageRunner(store, reaperStage);
+  stage.run();
+  store.updateNow({ id: 'anyone', writes: ['any'] }, (draft) => {
+    for (const task of tasks) draft.create('task', task);
+  });
+  stage.run();
+  assert.deepEqual([...left(store)].sort(), living);
 });
 
 test('an orphaned task of a service is history like any other', () => {

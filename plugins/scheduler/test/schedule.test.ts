@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
-import { fixtureTime } from '@swarmkit/sdk/testkit/fixtures';
+import { anAttachment, aNetwork, fixtureTime } from '@swarmkit/sdk/testkit/fixtures';
 import { StageRunner } from '@swarmkit/sdk/testkit/run-stage';
+import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { NodeStatus_State, TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { Scheduler } from '../shell/scheduler.js';
 import { Cluster } from './cluster.js';
@@ -316,4 +317,33 @@ test('a contributed scorer that gives no number has no say', () => {
   new StageRunner(cluster.store, scheduler).run();
   assert.deepEqual(cluster.spread(ids), { b: 1 });
   assert.deepEqual(faults, ['scorer acme']);
+});
+
+test('a container that was started by hand is confirmed on its own node, however little that has left', () => {
+  const cluster = new Cluster();
+  const full = { description: { resources: { nanoCpus: 0n, memoryBytes: 0n } } };
+  const overlay = [{ type: 'Network', name: 'overlay' }];
+  const off = aNetwork({ id: 'front', driverState: { name: 'overlay' } });
+  cluster.node('a');
+  cluster.node('b', { description: { ...full.description, engine: { plugins: overlay } } });
+  const status = { state: TaskState.PENDING };
+  const attached = (id: string, nodeId: string): Task =>
+    anAttachment(nodeId, ['front'], { id, status, networks: [{ network: off }] });
+  cluster.store.seed({ network: [off], task: [attached('one', 'b'), attached('two', 'b')] });
+  cluster.run();
+  for (const id of ['one', 'two']) {
+    assert.equal(cluster.task(id).nodeId, 'b');
+    assert.equal(cluster.task(id).status?.state, TaskState.ASSIGNED);
+  }
+});
+
+test('a container that was started by hand waits for its own node, and for no other', () => {
+  const cluster = new Cluster();
+  cluster.node('a', down);
+  cluster.node('b');
+  const task = anAttachment('a', [], { id: 'one', status: { state: TaskState.PENDING } });
+  cluster.store.seed({ task: [task] });
+  cluster.run();
+  assert.equal(cluster.task('one').nodeId, 'a');
+  assert.equal(cluster.task('one').status?.err, '1 node not available for new tasks');
 });

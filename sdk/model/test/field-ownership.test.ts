@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Change, Field, ObjectKind, Objects } from '../../contracts/store.js';
-import { aCluster, aNetwork, aNode, aService, aTask } from '../../testkit/fixtures.js';
+import {
+  aCluster,
+  anAttachment,
+  aNetwork,
+  aNode,
+  aService,
+  aTask,
+} from '../../testkit/fixtures.js';
 import { TaskState } from '../../wire/gen/swarmkit/types.js';
 import { checkOwnership, touchedFields } from '../field-ownership.js';
 
@@ -31,6 +38,7 @@ const taskFields: readonly Field[] = [
   'spec',
   'task.existence',
   'task.deletion',
+  'task.attachment',
   'task.desiredState',
   'task.allocation',
   'task.placement',
@@ -78,6 +86,16 @@ test('the other fields of a task', () => {
     assert.deepEqual(owners(fixed), [], Object.keys(fixed)[0]);
   assert.deepEqual(allowed(create('task', before), ...taskFields), ['task.existence']);
   assert.deepEqual(allowed(remove('task', before), ...taskFields), ['spec', 'task.deletion']);
+});
+
+test('a task that attaches a container is made by who has attachments, and not by the orchestrator', () => {
+  const task = anAttachment('n', ['front']);
+  assert.deepEqual(allowed(create('task', task), ...taskFields), ['task.attachment']);
+  assert.deepEqual(allowed(remove('task', task), ...taskFields), [
+    'spec',
+    'task.deletion',
+    'task.attachment',
+  ]);
 });
 
 test('one change may need several owners, and each is asked for', () => {
