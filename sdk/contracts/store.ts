@@ -116,6 +116,16 @@ export interface View {
   slots(serviceId: string): SlotTally;
   /** Ids of the services that tasks are of, also of those that are gone. Costs their number, not that of the tasks. */
   servicesWithTasks(): readonly string[];
+  /** Of a network, as of now: ask again after a write. A look-up, however many are held. */
+  addresses(networkId: string): AddressTally;
+}
+
+/** The addresses of a network that a service, a node or a live task holds (`sdk/model/held-addresses`). */
+export interface AddressTally {
+  /** How many different ones. */
+  readonly size: number;
+  /** Without its prefix length: `10.0.1.2`. */
+  has(address: string): boolean;
 }
 
 /** Of the tasks that hold resources of a node: placed, and not past RUNNING, whatever is desired. */

@@ -5,6 +5,7 @@
  */
 import { type Observable, Subject } from 'rxjs';
 import type {
+  AddressTally,
   By,
   Change,
   Commit,
@@ -21,6 +22,7 @@ import type {
   Writer,
 } from '../contracts/store.js';
 import { checkOwnership } from '../model/field-ownership.js';
+import { heldAddresses } from '../model/held-addresses.js';
 import { hasUniqueName, nameKey, objectKinds, objectName } from '../model/object-name.js';
 import {
   groupOfSlot,
@@ -205,6 +207,15 @@ class TablesView implements View {
 
   servicesWithTasks(): readonly string[] {
     return [...new Set(this.find('task', { by: 'all' }).map(({ serviceId }) => serviceId))];
+  }
+
+  addresses(networkId: string): AddressTally {
+    const held = new Set<string>();
+    for (const kind of ['service', 'node', 'task'] as const)
+      for (const object of this.tablesNow()[kind].values())
+        for (const one of heldAddresses(kind, object))
+          if (one.networkId === networkId) held.add(one.address);
+    return held;
   }
 
   slots(serviceId: string): SlotTally {

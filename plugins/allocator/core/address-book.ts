@@ -1,11 +1,11 @@
 /**
- * Who holds which address, of one turn. Read from what tasks, services and nodes have whenever a network is
- * asked about, so there is no second book that could disagree with the store. What the network itself
+ * Who holds which address, of one turn. The store counts what tasks, services and nodes have, so there is no
+ * second book that could disagree with it, and nothing is read. What the network itself
  * remembers (`addressHistory`) says only what to avoid: the place where to go on, and what came free of late.
  */
 import type { AddressOrProblem, Ipam } from '@swarmkit/sdk/contracts/ipam';
 import type { Draft } from '@swarmkit/sdk/contracts/store';
-import { isTerminal } from '@swarmkit/sdk/model/task';
+import { plainAddress } from '@swarmkit/sdk/model/held-addresses';
 import { timestampFromMs, timestampToMs } from '@swarmkit/sdk/model/time';
 import type { AddressHistory, Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { AllocatedNetwork } from './networks.js';
@@ -30,8 +30,6 @@ export interface Usage {
 export class AddressBook {
   private readonly shelves = new Map<string, Shelf>();
   private readonly histories = new Map<string, History>();
-  /** Of services and nodes, by network: read in one go, since neither is found by its networks. */
-  private others: ReadonlyMap<string, readonly string[]> | undefined;
   private given: Given[] = [];
   /** Networks that had no address for somebody in this turn. */
   private readonly lacking = new Set<string>();
@@ -50,9 +48,10 @@ export class AddressBook {
       return shelf.full;
     }
     const history = this.history(network.id);
+    const held = this.draft.addresses(network.id);
     const answer = this.ipam.address({
       configs: network.ipam.configs,
-      held: shelf.held,
+      held: { has: (address) => held.has(address) || shelf.promised.has(address) },
       wanted,
       after: history.last === '' ? undefined : history.last,
       resting: history.freed,
@@ -64,8 +63,8 @@ export class AddressBook {
       }
       return answer;
     }
-    const address = plain(answer.address);
-    add(shelf.held, address);
+    const address = plainAddress(answer.address);
+    shelf.promised.add(address);
     this.given.push({ network, address, last: history.last });
     if (wanted === undefined) history.last = address;
     return answer;
@@ -80,17 +79,15 @@ export class AddressBook {
   undo(mark: number): void {
     for (const { network, address, last } of this.given.splice(mark).reverse()) {
       const shelf = this.shelf(network.id);
-      drop(shelf.held, address);
+      shelf.promised.delete(address);
       shelf.full = undefined;
       this.history(network.id).last = last;
     }
   }
 
-  /** Its holder has it no longer, as of now. To be told before the holder is changed. */
+  /** Its holder has it no longer, as of now, or with the next write. */
   release(networkId: string, address: string): void {
-    const shelf = this.shelf(networkId);
-    drop(shelf.held, plain(address));
-    shelf.full = undefined;
+    this.shelf(networkId).full = undefined;
     this.freed(networkId, address, this.now);
   }
 
@@ -98,7 +95,7 @@ export class AddressBook {
   freed(networkId: string, address: string, at: number): void {
     if (address === '' || at > this.now || this.now - at >= restMs) return;
     const { freed } = this.history(networkId);
-    const text = plain(address);
+    const text = plainAddress(address);
     if ((freed.get(text) ?? Number.NEGATIVE_INFINITY) < at) freed.set(text, at);
   }
 
@@ -130,7 +127,7 @@ export class AddressBook {
     const networks = new Map(this.given.map(({ network }) => [network.id, network]));
     return [...networks.values()].map((network) => ({
       network,
-      held: this.shelf(network.id).held.size,
+      held: this.draft.addresses(network.id).size,
       capacity: this.ipam.capacity(network.ipam.configs),
     }));
   }
@@ -138,25 +135,10 @@ export class AddressBook {
   private shelf(id: string): Shelf {
     let shelf = this.shelves.get(id);
     if (shelf === undefined) {
-      shelf = { held: this.heldIn(id), full: undefined };
+      shelf = { promised: new Set(), full: undefined };
       this.shelves.set(id, shelf);
     }
     return shelf;
-  }
-
-  /** A live task also holds the virtual addresses that it was told of, though its service may be gone. */
-  private heldIn(networkId: string): Map<string, number> {
-    const held = new Map<string, number>();
-    this.others ??= heldByOthers(this.draft);
-    for (const address of this.others.get(networkId) ?? []) add(held, address);
-    for (const task of this.draft.find('task', { by: 'network', id: networkId })) {
-      if (isTerminal(task)) continue;
-      for (const { network, addresses } of task.networks)
-        if (network?.id === networkId) for (const each of addresses) add(held, plain(each));
-      for (const { networkId: id, addr } of task.endpoint?.virtualIps ?? [])
-        if (id === networkId && addr !== '') add(held, plain(addr));
-    }
-    return held;
   }
 
   private history(networkId: string): History {
@@ -179,8 +161,8 @@ export class AddressBook {
 }
 
 interface Shelf {
-  /** How many hold it: usually one, but live tasks hold their service's virtual address with it. */
-  readonly held: Map<string, number>;
+  /** Given in this turn: who it is for may not be written yet. */
+  readonly promised: Set<string>;
   /** The answer when there was none; stands until something comes free. */
   full: AddressOrProblem | undefined;
 }
@@ -196,22 +178,6 @@ interface Given {
   readonly address: string;
   /** What the network's history said before. */
   readonly last: string;
-}
-
-function heldByOthers(draft: Draft): ReadonlyMap<string, readonly string[]> {
-  const held = new Map<string, string[]>();
-  const note = (networkId: string, address: string): void => {
-    if (address === '') return;
-    const list = held.get(networkId);
-    if (list === undefined) held.set(networkId, [plain(address)]);
-    else list.push(plain(address));
-  };
-  for (const { endpoint } of draft.find('service', { by: 'all' }))
-    for (const { networkId, addr } of endpoint?.virtualIps ?? []) note(networkId, addr);
-  for (const { attachments } of draft.find('node', { by: 'all' }))
-    for (const { network, addresses } of attachments)
-      for (const address of addresses) note(network?.id ?? '', address);
-  return held;
 }
 
 function youngest(freed: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
@@ -232,18 +198,5 @@ const written = (
     .map(([address, at]) => ({ address, freedAt: timestampFromMs(at) })),
 });
 
-function add(held: Map<string, number>, address: string): void {
-  held.set(address, (held.get(address) ?? 0) + 1);
-}
-
-function drop(held: Map<string, number>, address: string): void {
-  const count = held.get(address) ?? 0;
-  if (count > 1) held.set(address, count - 1);
-  else held.delete(address);
-}
-
 const isSame = (a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean =>
   a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
-
-/** Without the prefix length. */
-const plain = (address: string): string => address.replace(/\/.*/, '');

@@ -76,6 +76,16 @@ function tasksRead(store: FakeStore, act: (draft: Draft) => void): number {
   return read;
 }
 
+test('an address more costs a look at no task, however many there are on the network', () => {
+  const store = settled();
+  const read = tasksRead(store, (draft) => {
+    const joined = draft.get('service', 'joined')!;
+    draft.create('task', aTaskOf(joined, { id: 'new', status: { state: TaskState.NEW } }));
+  });
+  assert.equal(store.view().get('task', 'new')?.networks[0]?.addresses.length, 1);
+  assert.equal(read, 0);
+});
+
 test('a task that is removed costs a look at its node, for what it needs no longer and what it lacks', () => {
   const read = tasksRead(settled(), (draft) => draft.remove('task', 'node3.4'));
   assert.equal(read, 2 * (ON_A_NODE - 1));

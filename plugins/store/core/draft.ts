@@ -3,6 +3,7 @@
  * ends with the call that it was made for, and refuses every use after that.
  */
 import type {
+  AddressTally,
   By,
   Change,
   Draft,
@@ -17,6 +18,7 @@ import { checkOwnership, touchedFields } from '@swarmkit/sdk/model/field-ownersh
 import { timestampFromMs } from '@swarmkit/sdk/model/time';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
 import type { Meta } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { HeldAddresses } from './address-tally.js';
 import { find, keysOf } from './find.js';
 import { changeOf, foldForEntry, netChanges, type Operation } from './journal.js';
 import { whyNotPut, whyNotRemove } from './rules.js';
@@ -103,6 +105,10 @@ export class StateDraft implements Draft {
 
   servicesWithTasks(): readonly string[] {
     return keysOf(this.open().editor.present, 'task', 'service');
+  }
+
+  addresses(networkId: string): AddressTally {
+    return this.open().editor.present.network.addresses.get(networkId) ?? HeldAddresses.none;
   }
 
   create<K extends ObjectKind>(kind: K, object: Objects[K]): Objects[K] {

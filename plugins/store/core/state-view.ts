@@ -1,4 +1,5 @@
 import type {
+  AddressTally,
   By,
   NodeTally,
   ObjectKind,
@@ -8,6 +9,7 @@ import type {
   View,
 } from '@swarmkit/sdk/contracts/store';
 import { invariant } from '@swarmkit/sdk/plugin/errors';
+import { HeldAddresses } from './address-tally.js';
 import { find, keysOf } from './find.js';
 import { ServiceSlots } from './slot-tally.js';
 import type { State } from './state.js';
@@ -46,6 +48,10 @@ export class StateView implements View {
 
   servicesWithTasks(): readonly string[] {
     return keysOf(this.stateNow(), 'task', 'service');
+  }
+
+  addresses(networkId: string): AddressTally {
+    return this.stateNow().network.addresses.get(networkId) ?? HeldAddresses.none;
   }
 }
 

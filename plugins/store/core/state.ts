@@ -5,6 +5,7 @@
 import type { ObjectKind, Objects } from '@swarmkit/sdk/contracts/store';
 import { objectKinds } from '@swarmkit/sdk/model/object-name';
 import type { Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import { counted, type HeldAddresses, movedAddresses } from './address-tally.js';
 import { type Index, indexes, keyOf, positionOf } from './indexes.js';
 import {
   movesSlot,
@@ -32,6 +33,8 @@ export interface Table<T = AnyObject> {
   readonly tallies: Trie<Tally>;
   /** By service; only of tasks. */
   readonly slots: Trie<ServiceSlots>;
+  /** By network; only of networks, though services, nodes and tasks hold them. */
+  readonly addresses: Trie<HeldAddresses>;
 }
 
 export type State = { readonly [K in ObjectKind]: Table<Objects[K]> };
@@ -41,6 +44,7 @@ const emptyTable = (kind: ObjectKind): Table<never> => ({
   indexes: indexes[kind].map(() => Trie.empty<Members>()),
   tallies: Trie.empty(),
   slots: Trie.empty(),
+  addresses: Trie.empty(),
 });
 
 export const emptyState: State = Object.fromEntries(
@@ -108,6 +112,12 @@ export class StateEditor {
         after as Task | undefined,
         this.edit,
       );
+    const moved = movedAddresses(kind, before, after);
+    if (moved !== undefined) {
+      const networks = this.own('network');
+      const without = counted(networks.addresses, moved.left, -1, this.edit);
+      networks.addresses = counted(without, moved.taken, 1, this.edit);
+    }
     const specs = indexes[kind] as readonly Index<AnyObject>[];
     specs.forEach((index, at) => {
       const direct = index.direct === true;
@@ -134,8 +144,8 @@ export class StateEditor {
   private own(kind: ObjectKind): OwnTable {
     if (!this.edited.has(kind)) {
       this.edited.add(kind);
-      const { objects, indexes: tries, tallies, slots } = this.tables[kind];
-      this.tables[kind] = { objects, indexes: [...tries], tallies, slots };
+      const table = this.tables[kind];
+      this.tables[kind] = { ...table, indexes: [...table.indexes] };
     }
     return this.tables[kind] as OwnTable;
   }
@@ -145,6 +155,7 @@ interface OwnTable {
   objects: Trie<AnyObject>;
   tallies: Trie<Tally>;
   slots: Trie<ServiceSlots>;
+  addresses: Trie<HeldAddresses>;
   readonly indexes: Trie<Members>[];
 }
 
