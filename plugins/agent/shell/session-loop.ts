@@ -99,9 +99,13 @@ export class SessionLoop {
     const { env, client, reporter, worker, log } = this.parts;
     const description = await this.parts.describe();
     const connection = client.connect(address);
-    const changed = new AbortController();
-    const signal = AbortSignal.any([stop, changed.signal]);
-    const watching = this.watchDescription(description, signal).then(() => changed.abort());
+    const over = new AbortController();
+    const { signal } = over;
+    const end = (): void => over.abort();
+    // Not a combined signal: Node 20 would keep a trace of each session with `stop`.
+    stop.addEventListener('abort', end, { once: true });
+    if (stop.aborted) end();
+    const watching = this.watchDescription(description, signal).then(end);
     try {
       await runSession(
         {
@@ -123,7 +127,8 @@ export class SessionLoop {
         signal,
       );
     } finally {
-      changed.abort();
+      stop.removeEventListener('abort', end);
+      end();
       connection.close();
       await watching;
     }

@@ -129,6 +129,21 @@ describe('a session', () => {
     await machine.until('in session', () => manager.streams === 1, 8_100);
   });
 
+  it('that was not to be leaves nothing behind', async (t) => {
+    const uses = new Map<AbortSignal, number>();
+    const any = AbortSignal.any.bind(AbortSignal);
+    t.mock.method(AbortSignal, 'any', (sources: readonly AbortSignal[]) => {
+      for (const source of sources) uses.set(source, (uses.get(source) ?? 0) + 1);
+      return any([...sources]);
+    });
+    manager.refuse.session = refusal('unavailable', 'not now');
+    await machine.start();
+    await machine.clock.advance(60_000);
+    assert.ok(manager.registrations.length >= 10);
+    // A source keeps a trace of each signal that was combined from it for as long as it lives.
+    assert.equal(Math.max(...uses.values()), 1);
+  });
+
   it('is given up when nobody answers the registration', async () => {
     await machine.start();
     machine.unmount();

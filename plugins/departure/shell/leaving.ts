@@ -33,6 +33,8 @@ export class Leaving {
     const cancel = clock.after(PATIENCE_MS, () => patience.abort());
     const allGone = await tasks.end(AbortSignal.any([signal, patience.signal]));
     cancel();
+    // A combined signal that somebody listens to is kept by Node until it aborts.
+    patience.abort();
     signal.throwIfAborted();
     if (!allGone && !force) throw tasksLeft();
     clock.after(FAREWELL_MS, () => departure.leave());

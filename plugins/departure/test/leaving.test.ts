@@ -9,10 +9,12 @@ const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 /** `left`: what happened, in order. */
 function node(role: 'manager' | 'worker', tasksGo: boolean) {
   const left: string[] = [];
+  const given: AbortSignal[] = [];
   const leaving = new Leaving({
     identity: { current: () => ({ nodeId: 'n', role }) } as unknown as NodeIdentity,
     tasks: {
-      end: async () => {
+      end: async (patience) => {
+        given.push(patience);
         left.push('tasks');
         return tasksGo;
       },
@@ -30,7 +32,7 @@ function node(role: 'manager' | 'worker', tasksGo: boolean) {
     log,
   });
   const { signal } = new AbortController();
-  return { left, leave: (force: boolean) => leaving.leave(force, signal) };
+  return { left, given, leave: (force: boolean) => leaving.leave(force, signal) };
 }
 const later = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -52,8 +54,13 @@ test('a manager stays unless it is forced, and nothing has happened to it', asyn
 });
 
 test('tasks that do not go keep a node, unless it is forced', async () => {
-  const { left, leave } = node('worker', false);
+  const { left, given, leave } = node('worker', false);
   await assert.rejects(leave(false), { code: 'DEPARTURE_TASKS' });
+  assert.deepEqual(
+    given.map(({ aborted }) => aborted),
+    [true],
+    'nothing is held of the attempt',
+  );
   await later();
   assert.deepEqual(left, ['tasks']);
   await leave(true);

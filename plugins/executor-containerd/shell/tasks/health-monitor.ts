@@ -40,6 +40,8 @@ export class HealthMonitor {
   private health: Health = startingHealth;
   private timer: Cancel | undefined;
   private readonly closing = new AbortController();
+  /** Of the probe that runs. Not combined with `closing`: Node 20 would keep a trace of each probe there. */
+  private late = new AbortController();
 
   constructor(private readonly options: HealthMonitorOptions) {
     this.startedAt = options.env.clock.monotonic();
@@ -52,6 +54,7 @@ export class HealthMonitor {
 
   close(): void {
     this.closing.abort();
+    this.late.abort();
     this.timer?.();
   }
 
@@ -122,9 +125,11 @@ export class HealthMonitor {
   }): Promise<number | undefined> {
     const { containerd, exits, env, plan } = this.options;
     const late = new AbortController();
+    this.late = late;
+    if (this.closing.signal.aborted) late.abort();
     const cancel = env.clock.after(plan.timeoutMs, () => late.abort());
     try {
-      return await exits.wait(ref, AbortSignal.any([late.signal, this.closing.signal]));
+      return await exits.wait(ref, late.signal);
     } catch (error) {
       await containerd
         .find(TasksService.kill, { ...ref, signal: SIGKILL, all: false })
