@@ -71,6 +71,17 @@ export function frame(type: number, flags: number, id: number, payload: Buffer):
   return bytes;
 }
 
+/** A block of headers: in as many frames as it takes. `flags`: without that of the end of the headers. */
+export function headerFrames(flags: number, id: number, block: Buffer, limit: number): Buffer {
+  if (block.length <= limit) return frame(Type.Headers, flags | Flag.EndHeaders, id, block);
+  const frames = [frame(Type.Headers, flags, id, block.subarray(0, limit))];
+  for (let at = limit; at < block.length; at += limit) {
+    const last = at + limit >= block.length ? Flag.EndHeaders : 0;
+    frames.push(frame(Type.Continuation, last, id, block.subarray(at, at + limit)));
+  }
+  return Buffer.concat(frames);
+}
+
 /** Answers where it ends. */
 export function putFrame(
   bytes: Buffer,

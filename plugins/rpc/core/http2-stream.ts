@@ -4,6 +4,7 @@ import {
   Flag,
   frame,
   HEAD_BYTES,
+  headerFrames,
   MAX_WINDOW,
   putFrame,
   Type,
@@ -54,9 +55,8 @@ export class ServerStream {
 
   headers(...headers: readonly Buffer[]): void {
     if (this.isOver) return;
-    this.session.put(
-      frame(Type.Headers, Flag.EndHeaders, this.id, this.session.blockOf(...headers)),
-    );
+    const { session } = this;
+    session.put(headerFrames(0, this.id, session.blockOf(...headers), session.frameLimit));
   }
 
   /** Headers, one piece of data and the last headers: in one piece where there is room for it. */
@@ -166,9 +166,7 @@ export class ServerStream {
 
   private finish(trailers: Buffer): void {
     const { session, id } = this;
-    session.put(
-      frame(Type.Headers, Flag.EndHeaders | Flag.EndStream, id, session.blockOf(trailers)),
-    );
+    session.put(headerFrames(Flag.EndStream, id, session.blockOf(trailers), session.frameLimit));
     // What the peer has still to say is of no use.
     if (!this.isEnded) session.put(frame(Type.RstStream, 0, id, uint32(Code.None)));
     this.close();

@@ -10,6 +10,7 @@ import { type Header, literalHeader } from '../core/hpack.js';
 import { ServerSession } from '../core/http2-session.js';
 import type { ServerStream, StreamListener } from '../core/http2-stream.js';
 import { type MethodKind, type Start, serve } from './adapter.js';
+import { shortened } from '../core/status.js';
 import { GrpcCall } from './grpc-call.js';
 
 /** More than that on its way to a peer, and nothing is read from it until it has taken it. */
@@ -107,7 +108,7 @@ export class Http2Server {
     const method = this.methods.get(path);
     if (method === undefined) {
       const call = new GrpcCall(stream, headers, this.options.maxBytes, undefined);
-      const details = `The server does not implement the method ${path}`;
+      const details = `The server does not implement the method ${shortened(path)}`;
       call.fail({ code: UNIMPLEMENTED, details });
       return call;
     }

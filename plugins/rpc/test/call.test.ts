@@ -7,7 +7,7 @@ import { connectControlSocket, controlSocketCredentials } from '@swarmkit/sdk/cl
 import type { Call, Handler } from '@swarmkit/sdk/contracts/rpc';
 import { InvariantError, type Kind, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import { HealthService } from '@swarmkit/sdk/wire/gen/swarmkit/health';
-import { collect, type Running, startServer, until } from './harness.js';
+import { clientOf, collect, type Running, startServer, until } from './harness.js';
 import { ProbeService } from './probe-service.js';
 
 const mount = (server: Running['server'], handlers: Record<string, Handler>) =>
@@ -104,6 +104,46 @@ test('anything else is UNKNOWN with its text, and a log line names the path', as
   const errors = logged.filter(({ level }) => level === 'error');
   assert.equal(errors.length, 8);
   assert.equal(errors[0]?.fields.path, '/test.probe.v1.Probe/Unary');
+});
+
+test('an error with a very long text ends its call and nothing else of the connection', async (t) => {
+  const running = await startServer(t, { remote: true });
+  const port = clientOf(running.identity).connect(running.remote);
+  t.after(() => port.close());
+  running.server.mount({
+    definition: ProbeService,
+    expose: ['control', 'remote'],
+    handlers: {
+      unary: {
+        unary: (request) => {
+          throw new SwarmError('invalid-argument', 'TEST', request.repeat(50_000));
+        },
+      },
+      both: {
+        bidi: async (requests, _call, send) => {
+          for await (const request of requests) await send(request);
+        },
+      },
+    },
+  });
+  for (const connection of [running.connection, port]) {
+    const said = new EventEmitter();
+    async function* words() {
+      yield 'before';
+      await once(said, 'go');
+      yield 'after';
+    }
+    const echo = connection.bidi(ProbeService.both, words())[Symbol.asyncIterator]();
+    assert.equal((await echo.next()).value, 'before');
+    for (const letter of ['x', 'ü', '漢'])
+      await assert.rejects(connection.unary(ProbeService.unary, letter, { timeoutMs: 5_000 }), {
+        kind: 'invalid-argument',
+        message: `${letter.repeat(4_096)}...`,
+      });
+    said.emit('go');
+    assert.equal((await echo.next()).value, 'after');
+    await echo.return?.();
+  }
 });
 
 test('a broken invariant is reported as a fault besides being answered', async (t) => {

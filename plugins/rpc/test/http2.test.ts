@@ -285,6 +285,45 @@ describe('a session', () => {
     assert.deepEqual([seen.why, seen.said.length], [undefined, 1]);
   });
 
+  it('sends headers that do not fit a frame in several', () => {
+    const seen = new Seen().give(BEGIN, request(1));
+    seen.frames();
+    const long = literalHeader('a', 'b'.repeat(40_000));
+    seen.stream(1).headers(long);
+    seen.stream(1).end(long);
+    const frames = seen.frames();
+    assert.deepEqual(
+      frames.map(({ type, flags }) => [type, flags]),
+      [
+        [Type.Headers, 0],
+        [Type.Continuation, 0],
+        [Type.Continuation, Flag.EndHeaders],
+        [Type.Headers, Flag.EndStream],
+        [Type.Continuation, 0],
+        [Type.Continuation, Flag.EndHeaders],
+        [Type.RstStream, 0],
+      ],
+    );
+    assert.ok(frames.every(({ payload }) => payload.length <= 16_384));
+    const first = Buffer.concat(frames.slice(0, 3).map(({ payload }) => payload));
+    assert.deepEqual(first, long);
+  });
+
+  it('has room for so many streams, and for one more when one has ended', () => {
+    const seen = new Seen().give(BEGIN);
+    const most = 10_000;
+    for (let i = 0; i <= most; i++) seen.give(request(2 * i + 1, OPEN | Flag.EndStream));
+    const refused = seen.frames().filter(({ type }) => type === Type.RstStream);
+    assert.deepEqual(
+      refused.map(({ id, payload }) => [id, payload.readUInt32BE(0)]),
+      [[2 * most + 1, Code.RefusedStream]],
+    );
+    seen.stream(1).end(literalHeader('a', 'b'));
+    seen.give(request(2 * most + 3));
+    assert.ok(seen.streams.has(2 * most + 3));
+    assert.equal(seen.why, undefined);
+  });
+
   it('says that it has no table when it is asked to keep it small', () => {
     const seen = new Seen().give(
       PREFACE,
