@@ -11,6 +11,8 @@ import type { Status } from '../core/status.js';
 const PREFIX_BYTES = 5;
 /** Whole messages that wait for a handler; until it takes some the peer is given no more room. */
 const WAITING_BYTES = 1024 * 1024;
+/** What a message takes besides, so that those with nothing in them have a bound too. */
+const MESSAGE_BYTES = 128;
 /** gRPC's own; no handler sees them. */
 const RESERVED = new Set([
   'grpc-timeout',
@@ -196,14 +198,14 @@ export class GrpcCall implements StreamListener {
     this.bodyBytes += copied;
     if (this.bodyBytes < body.length) return next + copied;
     this.messages.push(body);
-    this.waitingBytes += body.length;
+    this.waitingBytes += MESSAGE_BYTES + body.length;
     this.body = undefined;
     this.prefixBytes = 0;
     return next + copied;
   }
 
   private taken(message: Buffer): void {
-    this.waitingBytes -= message.length;
+    this.waitingBytes -= MESSAGE_BYTES + message.length;
     if (this.waitingBytes > WAITING_BYTES) return;
     this.stream.consumed(this.heldBytes);
     this.heldBytes = 0;
