@@ -10,6 +10,8 @@ export interface Limits {
   readonly connectionsPerNode: number;
   /** Calls in progress on one connection, unless it is a manager's. */
   readonly callsPerConnection: number;
+  /** The same of a manager's, which passes on the calls of all its agents. */
+  readonly callsPerManager: number;
   /** Time for a TLS handshake, ms. */
   readonly handshakeMs: number;
   /** How long a connection without a certificate may make no call, ms. */
@@ -21,6 +23,8 @@ export const DEFAULT_LIMITS: Limits = {
   newcomers: 4_096,
   connectionsPerNode: 256,
   callsPerConnection: 128,
+  // Three streams of each of 10,000 agents, and room for what they report.
+  callsPerManager: 32_768,
   handshakeMs: 10_000,
   silentMs: 30_000,
 };
@@ -45,6 +49,8 @@ export class Crowd {
   private readonly addresses = new Map<string, Set<string>>();
   private readonly nodes = new Map<string, Set<string>>();
   private readonly nodeOf = new Map<string, string>();
+  /** Calls in progress of connections that are nodes'. */
+  private readonly calls = new Map<string, number>();
 
   constructor(private readonly limits: Limits) {}
 
@@ -70,18 +76,30 @@ export class Crowd {
       : undefined;
   }
 
-  began(key: string, now: number): void {
+  /** False: it has as many calls in progress as it may, and this one did not begin. */
+  began(key: string, now: number): boolean {
     const newcomer = this.newcomers.get(key);
-    if (newcomer === undefined) return;
-    newcomer.calls++;
-    newcomer.at = now;
+    if (newcomer !== undefined) {
+      newcomer.calls++;
+      newcomer.at = now;
+    } else if (this.nodeOf.has(key)) {
+      const calls = this.calls.get(key) ?? 0;
+      if (calls >= this.limits.callsPerManager) return false;
+      this.calls.set(key, calls + 1);
+    }
+    return true;
   }
 
   ended(key: string, now: number): void {
     const newcomer = this.newcomers.get(key);
-    if (newcomer === undefined) return;
-    newcomer.calls--;
-    newcomer.at = now;
+    if (newcomer !== undefined) {
+      newcomer.calls--;
+      newcomer.at = now;
+      return;
+    }
+    const calls = this.calls.get(key) ?? 0;
+    if (calls > 1) this.calls.set(key, calls - 1);
+    else this.calls.delete(key);
   }
 
   leave(key: string): void {
@@ -89,6 +107,7 @@ export class Crowd {
     const node = this.nodeOf.get(key);
     if (node === undefined) return;
     this.nodeOf.delete(key);
+    this.calls.delete(key);
     shrunk(this.nodes, node, key);
   }
 

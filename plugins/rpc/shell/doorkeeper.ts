@@ -1,6 +1,7 @@
 // Who is at the remote port, who has to leave, and how often that happened. A flood is counted in full and
 // logged in few lines.
 import type { Clock } from '@swarmkit/sdk/plugin/env';
+import { SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import { Crowd, type Evicted, type Limits } from '../core/crowd.js';
 
@@ -15,6 +16,7 @@ export type Refusal =
   | 'bad-certificate'
   | 'bad-http2'
   | 'silent'
+  | 'too-many-calls'
   | BadMessage;
 
 /** Of a call, not of a connection: others on it go on. */
@@ -58,8 +60,11 @@ export class Doorkeeper {
     this.crowd.leave(key);
   }
 
-  began(key: string): void {
-    this.crowd.began(key, this.clock.monotonic());
+  /** Throws when the connection has as many calls in progress as it may. */
+  began(key: string, path: string): void {
+    if (this.crowd.began(key, this.clock.monotonic())) return;
+    this.refused('too-many-calls', { peer: key, path });
+    throw tooManyCalls(this.limits.callsPerManager);
   }
 
   ended(key: string): void {
@@ -75,7 +80,7 @@ export class Doorkeeper {
     if (last !== undefined && now - last.at < LOG_EVERY_MS) return;
     this.logged.set(reason, { at: now, count });
     const since = count - (last?.count ?? 0);
-    const what = reason.endsWith('-message') ? 'call refused' : 'connection refused';
+    const what = /-(message|calls)$/.test(reason) ? 'call refused' : 'connection refused';
     this.log.warn({ ...fields, reason, times: since }, what);
   }
 
@@ -110,6 +115,13 @@ export class Doorkeeper {
     connection?.destroy();
   }
 }
+
+const tooManyCalls = (most: number): SwarmError =>
+  new SwarmError(
+    'resource-exhausted',
+    'RPC_TOO_MANY_CALLS',
+    `this connection has ${most} calls in progress, and no more are taken before some of them have ended`,
+  );
 
 const BY_CODE: Readonly<Record<string, Refusal>> = {
   ERR_SSL_HTTP_REQUEST: 'plain-http',

@@ -43,6 +43,12 @@ const GRACE_MS = 2_000;
 /** What one connection of a caller that is no manager may make gRPC hold. */
 const OTHERS_MEMORY_MB = 32;
 
+/**
+ * Streams of a manager that have not said yet what they want. Who has more calls than it may is told so in words;
+ * who has more of these is refused by HTTP/2.
+ */
+const SPEECHLESS_STREAMS = 1_024;
+
 const GRPC_KINDS = ['managers', 'others'] as const;
 type GrpcKind = (typeof GRPC_KINDS)[number];
 
@@ -85,7 +91,10 @@ export class Server implements RpcServer {
     this.own = new Http2Server({ maxBytes: MAX_RECEIVE_BYTES, clock, log });
     this.grpc = {
       // A manager passes on the calls of all its agents over one connection.
-      managers: newGrpcServer({ interceptors }),
+      managers: newGrpcServer({
+        interceptors,
+        'grpc.max_concurrent_streams': limits.callsPerManager + SPEECHLESS_STREAMS,
+      }),
       others: newGrpcServer({
         interceptors,
         'grpc.max_concurrent_streams': limits.callsPerConnection,
@@ -232,9 +241,9 @@ export class Server implements RpcServer {
       standing === undefined
         ? this.mounted(exposure, name, method)
         : { calls: standing.calls, work: this.standIn(standing, exposure, definition, method) };
+    const at = exposure === 'remote' ? wire.getPeer() : undefined;
+    if (at !== undefined) this.door.began(at, path);
     calls.add(call);
-    const at = exposure === 'remote' && call.peer.role === 'none' ? wire.getPeer() : undefined;
-    if (at !== undefined) this.door.began(at);
     return {
       work,
       call,

@@ -135,6 +135,53 @@ test('a thousand streams on one connection: only so many are open', async (t) =>
   await until(() => open === 0, 'none is left');
 });
 
+test("a manager's connection has many calls and not any number: one more is refused in words", async (t) => {
+  const running = await startServer(t, { remote: true, limits: { callsPerManager: 8 } });
+  const { ProbeService } = await import('./probe-service.js');
+  let open = 0;
+  running.server.mount({
+    definition: ProbeService,
+    expose: ['remote'],
+    handlers: {
+      down: {
+        serverStream: async (_request, call) => {
+          open++;
+          if (!call.signal.aborted) await once(call.signal, 'abort');
+          open--;
+        },
+      },
+    },
+  });
+  const connection = clientOf(running.identity).connect(running.remote);
+  t.after(() => connection.close());
+  const over = new AbortController();
+  const begin = () =>
+    connection
+      .serverStream(ProbeService.down, '-', { signal: over.signal })
+      [Symbol.asyncIterator]()
+      .next();
+  const streams = Promise.allSettled(Array.from({ length: 8 }, begin));
+  await until(() => open === 8, 'eight are open');
+  const refused = {
+    kind: 'resource-exhausted',
+    message:
+      'this connection has 8 calls in progress, and no more are taken before some of them have ended',
+  };
+  await assert.rejects(begin(), refused);
+  const check = (of: typeof connection) => of.unary(HealthService.check, { service: '' });
+  await assert.rejects(check(connection), refused);
+  assert.equal(running.server.counters()['too-many-calls'], 2);
+  assert.equal(refusals(running, 'too-many-calls').length, 1);
+  // Another connection, of the same manager, has its own.
+  const other = clientOf(running.identity).connect(running.remote);
+  t.after(() => other.close());
+  assert.equal((await check(other)).status, 1);
+  over.abort();
+  await streams;
+  await until(() => open === 0, 'none is left');
+  assert.equal((await check(connection)).status, 1);
+});
+
 test('the server says which authorities it knows: Go chooses its certificate by that', async (t) => {
   const running = await startServer(t, { remote: true });
   const shown = await new Promise<string>((resolve) => {
@@ -164,7 +211,13 @@ test('the groups of addresses', () => {
 });
 
 test('the crowd never exceeds its bounds, and forgets who left', () => {
-  const limits = { ...DEFAULT_LIMITS, newcomersPerAddress: 3, newcomers: 6, connectionsPerNode: 2 };
+  const limits = {
+    ...DEFAULT_LIMITS,
+    newcomersPerAddress: 3,
+    newcomers: 6,
+    connectionsPerNode: 2,
+    callsPerManager: 2,
+  };
   const step = fc.record({
     do: fc.constantFrom('enter', 'known', 'leave', 'began', 'ended'),
     key: fc.integer({ min: 0, max: 20 }),
@@ -173,11 +226,14 @@ test('the crowd never exceeds its bounds, and forgets who left', () => {
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const crowd = new Crowd(limits);
       const here = new Set<string>();
+      /** Calls in progress of connections that are known. */
+      const calls = new Map<string, number>();
       let now = 0;
       const leave = (key: string | undefined): void => {
         if (key === undefined) return;
         crowd.leave(key);
         here.delete(key);
+        calls.delete(key);
       };
       for (const { do: what, key: n } of steps) {
         const key = `${n}`;
@@ -185,10 +241,20 @@ test('the crowd never exceeds its bounds, and forgets who left', () => {
         if (what === 'enter' && !here.has(key)) {
           here.add(key);
           leave(crowd.enter(key, `10.0.0.${n % 3}`, now)?.key);
-        } else if (what === 'known' && here.has(key)) leave(crowd.known(key, `node${n % 2}`)?.key);
-        else if (what === 'leave') leave(key);
-        else if (what === 'began') crowd.began(key, now);
-        else if (what === 'ended') crowd.ended(key, now);
+        } else if (what === 'known' && here.has(key) && !calls.has(key)) {
+          calls.set(key, 0);
+          leave(crowd.known(key, `node${n % 2}`)?.key);
+        } else if (what === 'leave') leave(key);
+        else if (what === 'began') {
+          const known = calls.get(key);
+          const may = known === undefined || known < 2;
+          assert.equal(crowd.began(key, now), may);
+          if (known !== undefined && may) calls.set(key, known + 1);
+        } else if (what === 'ended') {
+          crowd.ended(key, now);
+          const known = calls.get(key);
+          if (known !== undefined) calls.set(key, Math.max(0, known - 1));
+        }
         const { newcomers, known } = crowd.size;
         assert.ok(newcomers <= 6 && known <= 4);
         assert.equal(newcomers + known, here.size);
