@@ -21,8 +21,12 @@ import { MEMBER_REMOVED_TEXT } from './raft-error.js';
 const QUEUE_MESSAGES = 4_096;
 /** As SwarmKit: nothing may take longer without progress. */
 const SEND_MS = 2_000;
-/** A piece of a snapshot is 4 MiB, and the last one is answered when the whole was put together. */
+/**
+ * A piece of a snapshot is 4 MiB. The last one is answered when the whole was put together and read through, which
+ * takes a manager that is busy a second a piece.
+ */
 const SNAPSHOT_PIECE_MS = 10_000;
+const SNAPSHOT_READ_MS = 1_000;
 /** Below the 4 MiB that a server takes, with room for the largest single entry. */
 const PARCEL_BYTES = 1024 * 1024;
 const PARCEL_MESSAGES = 512;
@@ -294,9 +298,11 @@ export class Peer {
     this.sending.abort();
     this.sending = watchdog;
     let disarm: Cancel = () => {};
+    let patienceMs = SNAPSHOT_PIECE_MS;
     const arm = (): void => {
       disarm();
-      disarm = clock.after(SNAPSHOT_PIECE_MS, () => watchdog.abort());
+      disarm = clock.after(patienceMs, () => watchdog.abort());
+      patienceMs += SNAPSHOT_READ_MS;
     };
     async function* requests(whole: Message): AsyncGenerator<StreamRaftMessageRequest> {
       for (const piece of cutMessage(whole)) {

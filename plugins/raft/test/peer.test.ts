@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { RpcConnection } from '@swarmkit/sdk/contracts/rpc';
 import { VirtualClock } from '@swarmkit/sdk/testkit/virtual-env';
 import { Message, MessageType, Snapshot } from '@swarmkit/sdk/wire/gen/raftpb/raft';
+import { RaftService } from '@swarmkit/sdk/wire/gen/swarmkit/raft';
 import { OUR_FEATURES } from '../core/features.js';
 import { Peer } from '../shell/peer.js';
 import { quiet } from './single-member.js';
@@ -10,17 +11,24 @@ import { quiet } from './single-member.js';
 /** One that leads to a member of ours; streams last until they are aborted or `ended`. */
 class Way implements Partial<RpcConnection> {
   readonly streams: { ended: () => void; readonly signal: AbortSignal | undefined }[] = [];
+  /** Requests that were taken of streams of snapshots. */
+  pieces = 0;
 
   unary = (async () => ({ raftId: 7n, features: OUR_FEATURES })) as RpcConnection['unary'];
 
-  clientStream = ((_method, _requests, options = {}) =>
+  clientStream = ((method, requests, options = {}) =>
     new Promise((resolve, reject) => {
       const { signal } = options;
+      if (method.path === RaftService.streamRaftMessage.path) void this.take(requests);
       signal?.addEventListener('abort', () => reject(new Error('aborted')));
       this.streams.push({ ended: () => resolve({} as never), signal });
     })) as RpcConnection['clientStream'];
 
   close = (): void => undefined;
+
+  private async take(requests: AsyncIterable<unknown>): Promise<void> {
+    for await (const _piece of requests) this.pieces++;
+  }
 }
 
 describe('the way to another member', () => {
@@ -78,6 +86,21 @@ describe('the way to another member', () => {
     second?.ended();
     await clock.advance(0);
     assert.deepEqual(seen.snapshots, [true]);
+    peer.close(0);
+  });
+
+  it('waits longer for a large snapshot to be read through, and not for ever', async () => {
+    const way = new Way();
+    const { peer, clock, seen } = start(way);
+    await clock.until(() => peer.reachable);
+    const data = Buffer.alloc(40 * 1024 * 1024);
+    const message = Message.create({ type: MessageType.MsgSnap, snapshot: { data } });
+    peer.send(message);
+    await clock.until(() => way.pieces === 11);
+    await clock.advance(15_000);
+    assert.deepEqual(seen.snapshots, []);
+    await clock.advance(6_000);
+    assert.deepEqual(seen.snapshots, [false]);
     peer.close(0);
   });
 });
