@@ -52,6 +52,8 @@ export class MixedGroup {
     private readonly cleanup: Cleanup,
     /** Configuration of our nodes by plugin id. */
     private readonly plugins: Readonly<Record<string, object>> = {},
+    /** More words on the command line of our nodes. */
+    private readonly words: readonly string[] = [],
   ) {
     this.lan = new Lan(cleanup);
   }
@@ -79,7 +81,7 @@ export class MixedGroup {
         remoteAddr: '0.0.0.0:4242',
         args: [
           ...['--advertise-remote-api', address, '--hostname', name],
-          ...['--config', configFile(cleanup, this.plugins)],
+          ...['--config', configFile(cleanup, this.plugins), ...this.words],
           ...join,
         ],
       },

@@ -67,7 +67,7 @@ describe('the stores of engines and of ours', { skip: dockerdMissing() ?? false 
   let passed = 0;
 
   before(async () => {
-    group = new MixedGroup(cleanup);
+    group = new MixedGroup(cleanup, {}, ['--log-level', 'debug']);
     engine = await group.docker('docker-1');
     ours = await group.ours('ours-1');
     await group.managers('docker-1', 'ours-1');
@@ -225,7 +225,7 @@ describe('the first objects of a swarm that ours founded', {
   after(() => cleanup.run());
 
   it('are as an engine would have made them, and what agents and tasks say too', async () => {
-    const group = new MixedGroup(cleanup);
+    const group = new MixedGroup(cleanup, {}, ['--log-level', 'debug']);
     const ours = await group.ours('ours-1');
     await ours.swarm.ready();
     const engine = await group.docker('docker-1');
@@ -267,11 +267,19 @@ async function lastSnapshots(
   const told = defined((await ours.swarm.cluster()).meta?.version).index;
   const { swarmDir } = defined(engine.peer);
   const last = new ManyObjects([engine.swarm], 'last');
-  for (let i = 0; i < 5; i++) {
-    const taken = engineSnapshotFiles(swarmDir).length;
-    await last.config(i);
-    await until('the engine takes one', () => engineSnapshotFiles(swarmDir).length > taken);
-  }
+  let i = 0;
+  const takeOne = async (): Promise<boolean> => {
+    const before = engineSnapshotFiles(swarmDir).length;
+    await last.config(i++);
+    await until('the engine takes one', () => engineSnapshotFiles(swarmDir).length > before);
+    const mine = new Set(takenByOurs(ours));
+    return engineSnapshotFiles(swarmDir).some((name) => {
+      const index = indexOf(name);
+      return index > told && mine.has(index);
+    });
+  };
+  // Whoever is slow to write one passes over the entries that come meanwhile.
+  await until('both take one at the same entry', takeOne, 60_000);
   for (const node of group.nodes.filter(({ kind }) => kind === 'docker')) await node.kill();
   await defined(ours.daemon).stop();
   const theirs = engineSnapshots(swarmDir);
@@ -280,6 +288,14 @@ async function lastSnapshots(
   assert.ok(common, `${[...theirs.keys()]} and ${[...mine.keys()]}`);
   return [defined(theirs.get(common)), defined(mine.get(common))];
 }
+
+/** The last word before `.snap` is the index, in hexadecimal. */
+const indexOf = (file: string): bigint => BigInt(`0x${/-(\w+)\.snap$/.exec(file)?.[1]}`);
+
+const takenByOurs = (node: MixedNode): readonly bigint[] =>
+  [...node.log().matchAll(/"index":"(\d+)","msg":"snapshot taken"/g)].map(([, at = '']) =>
+    BigInt(at),
+  );
 
 /** Fields that only we have are numbered from 1000: an engine drops them as any other that it does not know. */
 const ofOurs = new RegExp(`\\.(?:${ourFields().join('|')})(?:\\.|:)`);
