@@ -153,6 +153,17 @@ export const mutants = {
       ),
     }),
   },
+  /** Our managers are quick also where one of SwarmKit's is not. */
+  'always-quick': {
+    wakes: 'whose ways',
+    profile: 'raft',
+    make: (real) => ({
+      ...real,
+      raft: interceptProvided(real.raft, Consensus, (consensus) =>
+        Object.assign(consensus, { pace: { spanMs: () => 100 } }),
+      ),
+    }),
+  },
   /** What members say that they can is passed over, and written down by nobody. */
   'features-unheard': {
     wakes: 'whose ways',
