@@ -164,21 +164,6 @@ export const mutants = {
       ),
     }),
   },
-  /** What members say that they can is passed over, and written down by nobody. */
-  'features-unheard': {
-    wakes: 'whose ways',
-    profile: 'raft',
-    make: (real) => ({
-      ...real,
-      raft: interceptProvided(real.raft, Consensus, (consensus) => {
-        const { colleagues } = Object.assign(consensus, { know: () => undefined }) as unknown as {
-          readonly colleagues: object;
-        };
-        Object.assign(colleagues, { tidyRecords: () => undefined });
-        return consensus;
-      }),
-    }),
-  },
   /** A bug in a plugin of the leader. */
   throws: {
     wakes: 'no faults',
