@@ -182,7 +182,7 @@ class Life {
         this.readFromLeader();
         return;
       case 2:
-        if (dice.int(8) === 0) leads.raft?.transferLeader(this.anyId());
+        this.unseat(member, leads);
         return;
       case 3:
         if (dice.int(4) < this.churn) this.change(leads);
@@ -196,6 +196,15 @@ class Life {
       default:
         leads.raft?.propose(Buffer.from(`p${this.proposed++}`));
     }
+  }
+
+  /** A leader hands over; or somebody takes it for gone, which is mostly wrong. */
+  private unseat(member: GroupMember, leads: GroupMember): void {
+    const drawn = this.dice.int(8);
+    if (drawn === 0) leads.raft?.transferLeader(this.anyId());
+    if (drawn !== 1 || member.raft === undefined) return;
+    member.raft.leaderIsGone();
+    if (member.raft.asksFirst) member.raft.campaign();
   }
 
   /** Some lives have more of what takes a long coincidence to go wrong. */
