@@ -4,8 +4,13 @@
  * Each manager is on a host of its own. The three swarms lose their leaders in one moment: what is measured
  * is nearly all waiting.
  */
-import { ControlService, CreateConfigRequest } from '@swarmkit/sdk/wire/gen/swarmkit/control';
+import {
+  ControlService,
+  CreateConfigRequest,
+  ListNodesRequest,
+} from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { RaftMemberStatus_Reachability as Reachability } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { staleRead } from '@swarmkit/sdk/model/stale-read';
 import type { Cleanup } from '../harness/cleanup.js';
 import { defined } from '../harness/swarm.js';
 import { MixedGroup, type MixedNode } from '../harness/mixed-group.js';
@@ -26,7 +31,7 @@ export async function swarmkitFailovers(cleanup: Cleanup, rounds: number): Promi
   const engines = await groupOf(new MixedGroup(cleanup), 'docker', 'docker', 'docker');
   const times = { ours: [] as number[], mixed: [] as number[], engines: [] as number[] };
   for (let round = 0; round < rounds; round++) {
-    for (const group of [ours, mixed, engines]) await complete(group);
+    for (const group of [ours, mixed, engines]) await complete(group.nodes);
     await Promise.all([
       failover(ours).then((seconds) => times.ours.push(seconds)),
       failover(mixed).then((seconds) => times.mixed.push(seconds)),
@@ -43,20 +48,23 @@ async function groupOf(
   for (const [index, kind] of kinds.entries()) {
     await group[kind](`${kind}-${index}`);
     // Whoever joins may be a voter before it has a log.
-    await complete(group);
+    await complete(group.nodes);
   }
   return group;
 }
 
-/** Every manager lists all of them, and reaches all of them. */
-async function complete({ nodes }: MixedGroup): Promise<void> {
-  const sees = async ({ swarm }: MixedNode): Promise<boolean> =>
-    (await swarm.nodes()).filter(
+/** Every manager reaches every other one; each is asked what it sees itself, which an engine does not understand. */
+export async function complete(managers: readonly Pick<MixedNode, 'swarm'>[]): Promise<void> {
+  const options = { timeoutMs: 5_000, metadata: staleRead };
+  const reached = async ({ swarm }: Pick<MixedNode, 'swarm'>): Promise<number> => {
+    const { nodes } = await swarm.control.listNodes(ListNodesRequest.create(), options);
+    return nodes.filter(
       ({ managerStatus }) => managerStatus?.reachability === Reachability.REACHABLE,
-    ).length === nodes.length;
+    ).length;
+  };
   await until(
     'all managers reach each other',
-    async () => (await Promise.all(nodes.map(sees))).every(Boolean),
+    async () => (await Promise.all(managers.map(reached))).every((one) => one === managers.length),
     120_000,
   );
 }

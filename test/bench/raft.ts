@@ -14,7 +14,7 @@ import { residentBytes } from '../harness/process-cost.js';
 import { until } from '../harness/until.js';
 import { fill } from './full-folder.js';
 import { LightConnection } from './light-rpc.js';
-import { swarmkitFailovers, writing } from './raft-failover.js';
+import { complete, swarmkitFailovers, writing } from './raft-failover.js';
 import { latencies, untilWritten, type Write, writesASecond } from './raft-load.js';
 import { EtcdGroup, startDockerManager } from './raft-peers.js';
 import { type Figure, median } from './report.js';
@@ -132,6 +132,8 @@ async function failovers(group: ManagerGroup, rounds: number): Promise<readonly 
     return said.filter((line) => line.startsWith('a manager has caught up')).length >= 2;
   });
   for (let round = 0; round < rounds; round++) {
+    // One that has only just begun does not see that the leader dies.
+    await complete(group.managers);
     const leader = await group.leader();
     const links = group.managers
       .filter((manager) => manager !== leader)
@@ -140,7 +142,6 @@ async function failovers(group: ManagerGroup, rounds: number): Promise<readonly 
     times.push(await untilWritten(links.map(writing)));
     for (const link of links) link.close();
     await leader.daemon.start();
-    await group.complete();
   }
   return times;
 }

@@ -3,6 +3,7 @@
  * (Raft on a disk in memory, turn, all stages, dispatcher), and agents that speak the protocol and do
  * at once what they are told.
  */
+import { setMaxListeners } from 'node:events';
 import { Host } from '@swarmkit/kernel/host';
 import { realEnv } from '@swarmkit/kernel/env';
 import type { RootLogger } from '@swarmkit/kernel/log';
@@ -115,6 +116,8 @@ export async function startManager(cleanup: Cleanup, agents: number): Promise<Sm
     20_000,
   );
   const stop = new AbortController();
+  // Every agent listens.
+  setMaxListeners(0, stop.signal);
   cleanup.add('agents', () => Promise.resolve(stop.abort()));
   for (const id of ids) void agent(network, id, stop.signal);
   const connect = (nodeId: string): RpcConnection =>
