@@ -1,10 +1,10 @@
 /** The networks as tasks, services and nodes of this turn see them. */
 import type { Ipam } from '@swarmkit/sdk/contracts/ipam';
 import type { View } from '@swarmkit/sdk/contracts/store';
+import { isIngressNetwork } from '@swarmkit/sdk/model/ingress';
 import type { Network, Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { NetworkAttachmentConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { allocated, isIngressNetwork, networkName } from './networks.js';
-import { isIngress } from './port-space.js';
+import { allocated, networkName } from './networks.js';
 
 export class ClusterNetworks {
   private readonly copies = new Map<string, Network>();
@@ -44,10 +44,6 @@ export class ClusterNetworks {
     return problem;
   }
 }
-
-/** Publishes a port on every node. */
-export const needsIngress = (service: Service | undefined): boolean =>
-  service?.spec?.endpoint?.ports.some(isIngress) ?? false;
 
 /** Networks of the task's spec, else the service's old ones. */
 export const networksOf = (

@@ -1,4 +1,5 @@
 /** Ports and virtual addresses of services: all that a service needs, or what it had before. */
+import { needsIngress } from '@swarmkit/sdk/model/ingress';
 import type { Dirty } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
 import { compareTimestamps } from '@swarmkit/sdk/model/time';
@@ -6,7 +7,7 @@ import { wireEqual } from '@swarmkit/sdk/model/wire-equal';
 import type { Endpoint, Service, Task } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { PortConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { AddressBook } from './address-book.js';
-import { type ClusterNetworks, needsIngress } from './cluster-networks.js';
+import type { ClusterNetworks } from './cluster-networks.js';
 import { PortSpace } from './port-space.js';
 import { servicePorts } from './service-ports.js';
 import { networksWithVirtualIp, virtualIpsOf } from './virtual-ips.js';
@@ -67,7 +68,7 @@ export function servicesToSettle(
   for (const task of tasks) ids.add(task.serviceId);
   if (changed.size > 0 || mayHaveFreed)
     for (const service of view.find('service', { by: 'all' })) {
-      const mayWantPort = changed.size > 0 && needsIngress(service);
+      const mayWantPort = changed.size > 0 && needsIngress(service.spec);
       if (mayWantPort || (mayHaveFreed && lacksVirtualIp(view, networks, service)))
         ids.add(service.id);
     }

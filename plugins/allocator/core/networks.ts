@@ -5,6 +5,7 @@
 import type { Ipam } from '@swarmkit/sdk/contracts/ipam';
 import type { Dirty } from '@swarmkit/sdk/contracts/reconciler';
 import type { Draft, View } from '@swarmkit/sdk/contracts/store';
+import { isIngressNetwork } from '@swarmkit/sdk/model/ingress';
 import { compareTimestamps } from '@swarmkit/sdk/model/time';
 import type { Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { Driver, IPAMOptions } from '@swarmkit/sdk/wire/gen/swarmkit/types';
@@ -21,13 +22,6 @@ export function isNodeLocal(network: Network): boolean {
 }
 
 const driverOf = (network: Network): string => network.spec?.driverConfig?.name ?? '';
-
-/** Also the way in which old clusters marked theirs. */
-export const isIngressNetwork = ({ spec }: Network): boolean =>
-  spec !== undefined &&
-  (spec.ingress ||
-    (spec.annotations?.name === 'ingress' &&
-      Object.hasOwn(spec.annotations.labels, 'com.docker.swarm.internal')));
 
 export type AllocatedNetwork = WithSubnets & { readonly driverState: Driver };
 type WithSubnets = Network & { readonly ipam: IPAMOptions };

@@ -2,8 +2,9 @@
  * Who holds which published port, in three spaces: TCP, UDP and SCTP. Read from the endpoints of all
  * services when a port has to be taken, so there is no second book that could disagree with the store.
  */
+import { isIngressPort } from '@swarmkit/sdk/model/ingress';
 import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
-import { type PortConfig, PortConfig_PublishMode } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import type { PortConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 
 /** Where automatic ports are picked, both ends included. */
 export const automaticFrom = 30_000;
@@ -21,10 +22,10 @@ export class PortSpace {
   constructor(services: Iterable<Service>) {
     for (const service of services) {
       for (const port of service.spec?.endpoint?.ports ?? [])
-        if (isIngress(port) && port.publishedPort !== 0) this.named.add(keyOf(port));
+        if (isIngressPort(port) && port.publishedPort !== 0) this.named.add(keyOf(port));
       const automatic = (service.endpoint?.spec?.ports ?? []).filter(isAutomatic);
       for (const port of service.endpoint?.ports ?? []) {
-        if (!isIngress(port) || port.publishedPort === 0) continue;
+        if (!isIngressPort(port) || port.publishedPort === 0) continue;
         this.holders.set(keyOf(port), service.id);
         if (automatic.some((spec) => isSamePort(spec, port)))
           this.picked(port.protocol, port.publishedPort);
@@ -52,7 +53,7 @@ export class PortSpace {
   settle(serviceId: string, held: readonly PortConfig[], ports: readonly PortConfig[]): void {
     for (const port of held) if (this.holder(port) === serviceId) this.holders.delete(keyOf(port));
     for (const port of ports)
-      if (isIngress(port) && port.publishedPort !== 0) this.holders.set(keyOf(port), serviceId);
+      if (isIngressPort(port) && port.publishedPort !== 0) this.holders.set(keyOf(port), serviceId);
   }
 
   /** Notes an automatic pick, so that the next one goes on from there. */
@@ -62,12 +63,9 @@ export class PortSpace {
   }
 }
 
-export const isIngress = (port: PortConfig): boolean =>
-  port.publishMode === PortConfig_PublishMode.INGRESS;
-
 /** The cluster picks its number. */
 export const isAutomatic = (port: PortConfig): boolean =>
-  isIngress(port) && port.publishedPort === 0;
+  isIngressPort(port) && port.publishedPort === 0;
 
 export const isValidPort = (number: number): boolean => number >= 1 && number <= lastPort;
 

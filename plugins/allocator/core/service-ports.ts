@@ -2,13 +2,13 @@
  * The ports of one service: what its spec asks for, with numbers for those it leaves open.
  * All or nothing: on a problem nothing is taken and the service keeps what it had.
  */
+import { isIngressPort } from '@swarmkit/sdk/model/ingress';
 import type { EndpointSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { type PortConfig, PortConfig_Protocol } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import {
   automaticFrom,
   automaticTo,
   isAutomatic,
-  isIngress,
   isSamePort,
   isValidPort,
   type PortSpace,
@@ -31,7 +31,7 @@ export function servicePorts(
   // Ports of HOST mode are the engine's business; two of them that clash are the scheduler's.
   for (const port of spec.ports) {
     if (isAutomatic(port)) continue;
-    if (isIngress(port)) {
+    if (isIngressPort(port)) {
       const problem = takeNamed(serviceId, port, held, mine, space);
       if (problem !== undefined) return { problem };
       mine.add(portKey(port.protocol, port.publishedPort));
@@ -68,7 +68,7 @@ function takeNamed(
     return `port ${nameOf(port)} cannot be published: requested bit is already allocated`;
   const alreadyHeld = held.some(
     (other) =>
-      isIngress(other) &&
+      isIngressPort(other) &&
       other.protocol === port.protocol &&
       other.publishedPort === port.publishedPort,
   );

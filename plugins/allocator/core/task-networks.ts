@@ -1,4 +1,5 @@
 /** The attachments of a task: the ingress network where its service publishes ports, then those it names. */
+import { needsIngress } from '@swarmkit/sdk/model/ingress';
 import type { View } from '@swarmkit/sdk/contracts/store';
 import type {
   Network,
@@ -8,7 +9,7 @@ import type {
 } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { NetworkAttachmentConfig } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import type { AddressBook } from './address-book.js';
-import { type ClusterNetworks, needsIngress, networksOf } from './cluster-networks.js';
+import { type ClusterNetworks, networksOf } from './cluster-networks.js';
 import { isAllocated, isNodeLocal, networkName } from './networks.js';
 
 export type AttachmentsOrProblem =
@@ -25,7 +26,7 @@ export function attachmentsOf(
 ): AttachmentsOrProblem {
   const mark = book.mark();
   const attachments: NetworkAttachment[] = [];
-  const ingress = needsIngress(service) ? networks.ingress : undefined;
+  const ingress = needsIngress(service?.spec) ? networks.ingress : undefined;
   const wanted = networksOf(task.spec?.networks, service);
   for (const config of ingress === undefined ? wanted : [attach(ingress.id), ...wanted]) {
     const network = view.get('network', config.target);

@@ -1,9 +1,10 @@
 /** The virtual addresses of a service: one on each of its networks, and one on ingress where it publishes ports. */
+import { needsIngress } from '@swarmkit/sdk/model/ingress';
 import type { View } from '@swarmkit/sdk/contracts/store';
 import type { Endpoint_VirtualIP, Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { EndpointSpec_ResolutionMode } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import type { AddressBook } from './address-book.js';
-import { type ClusterNetworks, needsIngress, networksOf } from './cluster-networks.js';
+import { type ClusterNetworks, networksOf } from './cluster-networks.js';
 import { isAllocated, isNodeLocal, networkName } from './networks.js';
 
 export type VirtualIpsOrProblem =
@@ -19,7 +20,7 @@ export function networksWithVirtualIp(
   // Its name stands for the addresses of its tasks.
   if (service.spec?.endpoint?.mode === EndpointSpec_ResolutionMode.DNSRR) return [];
   const ids = new Set<string>();
-  if (needsIngress(service) && networks.ingress !== undefined) ids.add(networks.ingress.id);
+  if (needsIngress(service.spec) && networks.ingress !== undefined) ids.add(networks.ingress.id);
   for (const { target } of networksOf(service.spec?.task?.networks, service))
     if (view.get('network', target) !== undefined) ids.add(target);
   return [...ids];
@@ -33,7 +34,7 @@ export function virtualIpsOf(
   service: Service,
 ): VirtualIpsOrProblem {
   const isVip = service.spec?.endpoint?.mode !== EndpointSpec_ResolutionMode.DNSRR;
-  if (isVip && needsIngress(service) && networks.ingress === undefined)
+  if (isVip && needsIngress(service.spec) && networks.ingress === undefined)
     return { problem: 'ingress network is missing' };
   const wanted = networksWithVirtualIp(view, networks, service);
   const held = service.endpoint?.virtualIps ?? [];

@@ -1,4 +1,5 @@
 /** Networks: created and removed by users, never changed. */
+import { isIngressNetwork, needsIngress } from '@swarmkit/sdk/model/ingress';
 import type { View } from '@swarmkit/sdk/contracts/store';
 import { overlap, parseCidr } from '@swarmkit/sdk/model/ip-address';
 import { isInUse } from '@swarmkit/sdk/model/task';
@@ -8,7 +9,6 @@ import type {
 } from '@swarmkit/sdk/wire/gen/swarmkit/control';
 import { Network } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { inUse, invalid, missingArgument, nameTaken, notFound, precondition } from './refusals.js';
-import { isIngressNetwork, needsIngress } from './service-surroundings.js';
 import { predefinedLabel, validateNetwork } from './validate/network.js';
 import type { NetworkSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { create, remove, type WriteContext } from './write-context.js';

@@ -1,7 +1,8 @@
 /** What a service spec asks of the rest of the cluster: free ports, networks, secrets and configs that exist. */
+import { isIngressNetwork, needsIngress } from '@swarmkit/sdk/model/ingress';
 import type { View } from '@swarmkit/sdk/contracts/store';
 import { noRoomFor } from '@swarmkit/sdk/model/update-room';
-import type { Network, Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
+import type { Service } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import type { ServiceSpec } from '@swarmkit/sdk/wire/gen/swarmkit/specs';
 import { type PortConfig, PortConfig_PublishMode } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { invalid, missingReference, portInUse, precondition, tooManyTasks } from './refusals.js';
@@ -16,16 +17,6 @@ export function checkNoIngressAttachment(view: View, spec: ServiceSpec): void {
       );
   }
 }
-
-/** Also the way in which old clusters marked theirs. */
-export const isIngressNetwork = ({ spec }: Network): boolean =>
-  spec !== undefined &&
-  (spec.ingress ||
-    (spec.annotations?.name === 'ingress' &&
-      Object.hasOwn(spec.annotations.labels, 'com.docker.swarm.internal')));
-
-export const needsIngress = (spec: ServiceSpec | undefined): boolean =>
-  (spec?.endpoint?.ports ?? []).some((port) => port.publishMode === PortConfig_PublishMode.INGRESS);
 
 export function checkIngressPresent(view: View, spec: ServiceSpec | undefined): void {
   if (needsIngress(spec) && !view.find('network', { by: 'all' }).some(isIngressNetwork))

@@ -153,6 +153,17 @@ test('plugins: a published port does not keep a task from nodes without the rout
   });
   assert.equal(charge(on(true), withPlugins()), '');
   assert.equal(charge(on(false), withPlugins()), 'missing plugin on 1 node');
+  // As old clusters marked it.
+  const labels = { 'com.docker.swarm.internal': 'true' };
+  const old = (name: string) => ({
+    networks: [
+      {
+        network: { spec: { annotations: { name, labels } }, driverState: { name: 'overlay' } },
+      },
+    ],
+  });
+  assert.equal(charge(old('ingress'), withPlugins()), '');
+  assert.equal(charge(old('other'), withPlugins()), 'missing plugin on 1 node');
 });
 
 test('plugins: log drivers, unless the node lists none at all', () => {

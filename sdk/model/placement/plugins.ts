@@ -1,6 +1,7 @@
 import type { SchedulerFilter } from '../../contracts/scheduling.js';
 import type { Task } from '../../wire/gen/swarmkit/objects.js';
 import { Mount_Type, type PluginDescription } from '../../wire/gen/swarmkit/types.js';
+import { isIngressNetwork } from '../ingress.js';
 import { onNodes } from './on-nodes.js';
 
 /** Volume, network and log drivers that the task names must be installed on the node. */
@@ -19,7 +20,7 @@ export const pluginsFilter: SchedulerFilter = {
     for (const { network } of task.networks) {
       // A node without the routing mesh runs the task all the same, as it always did; what is missing there is
       // traffic from other nodes, not the task.
-      if (network?.spec?.ingress) continue;
+      if (network !== undefined && isIngressNetwork(network)) continue;
       const driver = network?.driverState?.name ?? '';
       if (driver !== '' && !has(installed, 'Network', driver)) return false;
     }
