@@ -82,8 +82,10 @@ export function commit(state: RaftState): boolean {
   const { log } = state;
   if (index <= log.committed || index > log.lastIndex) return false;
   if (log.term(index) !== state.term) return false;
+  // Whoever it removes is sent nothing more once it is applied here.
+  const changesGroup = state.pendingChange > log.committed && state.pendingChange <= index;
   log.commitTo(index);
-  if (state.settings.commitsWait === true) state.commitDue = true;
+  if (state.settings.commitsWait === true && !changesGroup) state.commitDue = true;
   else state.appendDue = true;
   return true;
 }

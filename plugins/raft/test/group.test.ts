@@ -622,6 +622,14 @@ describe('a commit that waits', () => {
     assert.equal(group.raft(1).commitUntold, false);
   });
 
+  it('does not wait where it removes who would never be told of it afterwards', () => {
+    const group = writing();
+    group.raft(1).proposeChange(change(ConfChangeType.ConfChangeRemoveNode, 3n));
+    group.settle();
+    assert.deepEqual(group.member(1).removed, [3n]);
+    assert.deepEqual(group.member(3).removed, [3n]);
+  });
+
   it('is told by a heartbeat at the latest', () => {
     const group = writing();
     group.raft(1).propose(Buffer.from('a'));
