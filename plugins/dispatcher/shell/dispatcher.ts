@@ -237,7 +237,8 @@ export class Dispatcher {
 
   /** As its agent would: it was never sent. One that its node has already goes on. */
   private async reject(task: Task, err: string): Promise<void> {
-    if (observedState(task) !== TaskState.ASSIGNED) return;
+    // Calls that were broken off here say nothing of their task: the next leader fetches anew.
+    if (this.driverCalls.isStopped || observedState(task) !== TaskState.ASSIGNED) return;
     const { clock } = this.options.env;
     const status = changedStatus(task, clock.now(), { state: TaskState.REJECTED, err });
     await this.statuses.add([[task.id, status]]);

@@ -16,7 +16,8 @@ const atOnce = 16;
 export class DriverCalls {
   private readonly waiting: (() => void)[] = [];
   private running = 0;
-  private isStopped = false;
+  /** What it breaks off from then on says nothing of the driver. */
+  isStopped = false;
   /** Those that are asked now. Not combined with a signal that lives on: Node 20 keeps a trace of each there. */
   private readonly calls = new Set<AbortController>();
 
@@ -29,17 +30,20 @@ export class DriverCalls {
   stop(): void {
     this.isStopped = true;
     for (const call of this.calls) call.abort();
+    this.running += this.waiting.length;
     for (const go of this.waiting.splice(0)) go();
   }
 
   async value(request: SecretRequest): Promise<SecretValue> {
+    // Who waited is given the place of one that has ended, so that nobody comes in between.
     if (this.running >= atOnce) await new Promise<void>((go) => this.waiting.push(go));
-    this.running += 1;
+    else this.running += 1;
     try {
       return await this.inTime(request);
     } finally {
-      this.running -= 1;
-      this.waiting.shift()?.();
+      const next = this.waiting.shift();
+      if (next === undefined) this.running -= 1;
+      else next();
     }
   }
 
