@@ -72,7 +72,11 @@ export class NodeAssignments {
     const mine = stored?.nodeId === this.nodeId && observedState(stored) >= TaskState.ASSIGNED;
     const sent = this.tasks.get(id);
     if (stored === undefined || !mine) {
-      if (sent === undefined) return;
+      if (sent === undefined) {
+        // Values may have been fetched for it, or be on their way.
+        this.values?.release(id);
+        return;
+      }
       this.tasks.delete(id);
       changes.push(remove({ $case: 'task', value: Task.create({ id }) }));
       this.releaseAll(id, sent, changes);

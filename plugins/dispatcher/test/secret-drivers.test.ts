@@ -257,6 +257,32 @@ describe('secrets with a driver', () => {
     assert.equal(vault.asked.length, 40);
   });
 
+  it('reject nothing when this manager stops to lead before they are here', async () => {
+    await begin();
+    const open = vault.close();
+    for (let i = 0; i < 20; i++) put(`t${i}`, 'shared', 'own');
+    put('slow', 'slow');
+    await turns(20);
+    leader.dispatcher.stop();
+    open();
+    await turns(50);
+    for (const id of ['slow', ...Array.from({ length: 20 }, (_, i) => `t${i}`)])
+      assert.equal(leader.task(id).status?.state, TaskState.ASSIGNED, id);
+  });
+
+  it('are not kept for a task that went before it was sent', async () => {
+    await begin();
+    const open = vault.close();
+    put('a', 'shared');
+    await turns(20);
+    leader.removeTask('a');
+    open();
+    assert.equal(await stream.nextIfAny(), undefined);
+    put('b', 'shared');
+    assert.deepEqual(changes(await stream.next()), ['+secret shared', '+task b']);
+    assert.equal(vault.asked.length, 2, 'the value is that of the tasks that are there');
+  });
+
   it('of a task that is told to stop are not asked for', async () => {
     leader.put(taskOn('n1', { id: 'a', spec: using('shared'), desiredState: TaskState.SHUTDOWN }));
     assert.deepEqual(changes(await begin()), ['+task a']);
