@@ -11,6 +11,8 @@ import { Peer, type PeerOptions } from './peer.js';
 
 /** So that a removed member still gets what tells it so. */
 const FAREWELL_MS = 5_000;
+/** More members than a group has that are not in the roster yet; who makes up names makes no more calls than that. */
+const MAX_ASKED = 16;
 
 export interface TransportOptions
   extends Pick<PeerOptions, 'greeting' | 'fillSnapshot' | 'changed' | 'expelled'> {
@@ -102,7 +104,7 @@ export class Transport {
   /** Nobody of that id is known: this message is lost, the next one may find its way. */
   private lose({ to, type }: Message): void {
     if (type === MessageType.MsgSnap) this.options.snapshotSent(to, false);
-    if (this.closed || this.asked.has(to)) return;
+    if (this.closed || this.asked.has(to) || this.asked.size >= MAX_ASKED) return;
     this.asked.add(to);
     void this.ask(to).finally(() => this.asked.delete(to));
   }
