@@ -58,7 +58,7 @@ export class LeaderProxy {
   /** Since when no leader is known, and since when this manager leads; monotonic ms. */
   private leaderlessSince: number | undefined;
   private leadingSince: number | undefined;
-  private waiting: (() => void)[] = [];
+  private readonly waiting = new Set<() => void>();
   private readonly passing = new Set<Passing>();
   private stopped = false;
 
@@ -144,17 +144,15 @@ export class LeaderProxy {
   private async change(ms: number, signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const wake = (): void => stop.abort();
-    this.waiting.push(wake);
+    this.waiting.add(wake);
     signal.addEventListener('abort', wake, { once: true });
     await delay(this.parts.clock, ms, stop.signal);
     signal.removeEventListener('abort', wake);
-    this.waiting = this.waiting.filter((other) => other !== wake);
+    this.waiting.delete(wake);
   }
 
   private wake(): void {
-    const { waiting } = this;
-    this.waiting = [];
-    for (const wake of waiting) wake();
+    for (const wake of [...this.waiting]) wake();
   }
 
   /** One connection, to the leader of the moment. */
