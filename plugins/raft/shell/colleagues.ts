@@ -19,6 +19,7 @@ import { Group } from './group.js';
 import { askToJoin } from './join.js';
 import { membershipService } from './membership-service.js';
 import type { Beginning } from './open-log.js';
+import { badOwnAddress } from './raft-error.js';
 import { Receiver } from './receiver.js';
 import { Refusals } from './refusals.js';
 import { SnapshotIntake } from './snapshot-intake.js';
@@ -137,8 +138,11 @@ export class Colleagues {
     return this.node.roster.member(raftId) ?? this.met.find((one) => one.raftId === raftId);
   }
 
-  /** What is to be known where there is no log yet. */
+  /** What is to be known where there is no log yet. Refuses an address that would lead all others astray. */
   beginning(signal: AbortSignal): Beginning {
+    const { advertiseAddress } = this.options.config;
+    if (advertiseAddress !== undefined && parseAddress(advertiseAddress) === undefined)
+      throw badOwnAddress(advertiseAddress);
     return {
       random: this.options.env.random,
       features: this.ownFeatures,

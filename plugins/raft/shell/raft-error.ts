@@ -90,6 +90,13 @@ export const badAddress = (address: string): SwarmError =>
     `invalid address ${address} in raft join request`,
   );
 
+export const badOwnAddress = (address: string): SwarmError =>
+  new SwarmError(
+    'invalid-argument',
+    'RAFT_MEMBER_ADDRESS',
+    `advertiseAddress is ${address}, where no manager can be reached: it must be host:port`,
+  );
+
 export const wouldLoseQuorum = (): SwarmError =>
   new SwarmError(
     'failed-precondition',

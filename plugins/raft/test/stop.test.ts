@@ -29,3 +29,15 @@ it('a member that is told to stop while it starts counts no time afterwards', as
   await node.stop();
   assert.equal(env.clock.armed, 0);
 });
+
+it('a member that is told an address which is none does not start, and writes nothing', async () => {
+  const memory = new MemoryDisk();
+  for (const advertiseAddress of ['', 'manager', 'manager:0', 'a:b:1'])
+    await assert
+      .rejects(new SingleMember(memory.start(), { advertiseAddress }).start(), {
+        code: 'RAFT_MEMBER_ADDRESS',
+        message: `advertiseAddress is ${advertiseAddress}, where no manager can be reached: it must be host:port`,
+      })
+      .then(() => memory.stop());
+  assert.deepEqual(memory.contents('raft'), []);
+});
