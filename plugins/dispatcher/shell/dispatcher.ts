@@ -6,7 +6,7 @@ import { observedState } from '@swarmkit/sdk/model/task';
 import { changedStatus } from '@swarmkit/sdk/model/task-status';
 import { durationFromMs } from '@swarmkit/sdk/model/time';
 import { delay, type Env } from '@swarmkit/sdk/plugin/env';
-import { SwarmError } from '@swarmkit/sdk/plugin/errors';
+import { isSwarmError, SwarmError } from '@swarmkit/sdk/plugin/errors';
 import type { Logger } from '@swarmkit/sdk/plugin/plugin';
 import {
   type AssignmentsMessage,
@@ -59,6 +59,8 @@ export interface DispatcherOptions {
 
 /** As long as one call of a driver may take. */
 const secretPatienceMs = 10_000;
+/** Between two attempts to write what no agent would report again. */
+const retryMs = 1_000;
 
 const statusWriter: Writer = {
   id: 'dispatcher',
@@ -221,11 +223,13 @@ export class Dispatcher {
     if (task?.nodeId !== nodeId || observedState(task) < TaskState.ASSIGNED) return undefined;
     const view = this.options.store.view();
     if (!values.wants(view, task)) return undefined;
+    const fault = (error: unknown): void =>
+      this.options.run('secret values', () => Promise.reject(error));
     return values.fetch(view, task).then((isThere) => {
       if (!isThere) return;
       stream.touch('task', task.id);
       this.raise.add(stream);
-    });
+    }, fault);
   }
 
   private async within(work: Promise<unknown>): Promise<void> {
@@ -235,13 +239,24 @@ export class Dispatcher {
     over.abort();
   }
 
-  /** As its agent would: it was never sent. One that its node has already goes on. */
+  /**
+   * As its agent would: it was never sent. One that its node has already goes on. Until it is written, for nothing
+   * else would look at a task again that waits to be sent.
+   */
   private async reject(task: Task, err: string): Promise<void> {
     // Calls that were broken off here say nothing of their task: the next leader fetches anew.
     if (this.driverCalls.isStopped || observedState(task) !== TaskState.ASSIGNED) return;
     const { clock } = this.options.env;
     const status = changedStatus(task, clock.now(), { state: TaskState.REJECTED, err });
-    await this.statuses.add([[task.id, status]]);
+    while (!this.driverCalls.isStopped) {
+      try {
+        await this.statuses.add([[task.id, status]]);
+        return;
+      } catch (error) {
+        if (!isSwarmError(error)) throw error;
+        await delay(clock, retryMs);
+      }
+    }
   }
 
   /** The older form of assignments: the whole list of tasks at every change. */

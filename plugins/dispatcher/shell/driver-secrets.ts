@@ -31,6 +31,7 @@ export class DriverSecrets implements SecretSource {
 
   constructor(
     private readonly calls: DriverCalls,
+    /** Until it is written, or this manager leads no more. */
     private readonly reject: (task: Task, why: string) => Promise<void>,
   ) {}
 
@@ -60,7 +61,7 @@ export class DriverSecrets implements SecretSource {
       if (users.delete(taskId) && users.size === 0) this.shared.delete(id);
   }
 
-  /** True when all values of the task are here, false when it had to be rejected; never throws. */
+  /** True when all values of the task are here, false when it had to be rejected. Throws what `reject` throws. */
   fetch(view: View, task: Task): Promise<boolean> {
     const known = this.fetching.get(task.id);
     if (known !== undefined) return known;
@@ -76,10 +77,7 @@ export class DriverSecrets implements SecretSource {
         await this.fetchOne(secret, task);
       } catch (error) {
         this.failed.add(task.id);
-        await this.reject(task, `failed to fetch secret ${name}: ${messageOf(error)}`).catch(() =>
-          // This manager leads no more, or is about to try again at the task's next change.
-          this.failed.delete(task.id),
-        );
+        await this.reject(task, `failed to fetch secret ${name}: ${messageOf(error)}`);
         return false;
       }
     }

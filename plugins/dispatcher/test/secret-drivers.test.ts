@@ -10,7 +10,7 @@ import type { AssignmentsMessage } from '@swarmkit/sdk/wire/gen/swarmkit/dispatc
 import { Secret } from '@swarmkit/sdk/wire/gen/swarmkit/objects';
 import { TaskState } from '@swarmkit/sdk/wire/gen/swarmkit/types';
 import { changes } from './assignments.test.js';
-import { type AgentCalls, Leader, type OpenStream, taskOn, turns } from './leader.js';
+import { type AgentCalls, Leader, type OpenStream, taskOn, turns, unavailable } from './leader.js';
 
 /** A vault in memory, which can hold back its answers. */
 class Vault implements SecretDriver {
@@ -196,6 +196,17 @@ describe('secrets with a driver', () => {
       assert.equal(status?.state, TaskState.REJECTED);
       assert.equal(status?.err, `failed to fetch secret ${secret}: ${why}`);
     }
+  });
+
+  it('that cannot be had reject their task also when that cannot be written at first', async () => {
+    await begin();
+    put('a', 'nothing');
+    leader.store.refuseNext(unavailable);
+    assert.equal(await stream.nextIfAny(), undefined);
+    assert.equal(leader.task('a').status?.state, TaskState.ASSIGNED);
+    await leader.clock.advance(1_000);
+    assert.deepEqual(changes(await stream.next()), ['+task a']);
+    assert.equal(leader.task('a').status?.state, TaskState.REJECTED);
   });
 
   it('that are too large or empty reject it too', async () => {
