@@ -110,11 +110,24 @@ function repair(table: SlotTable, mode: Mode): void {
 
 /** The service is gone: its tasks stop, and history goes with them. False where some are left. */
 export function dissolve(world: World, serviceId: string, share: number): boolean {
-  const wanted = world.draft
-    .find('task', { by: 'service', id: serviceId })
-    .filter((task) => task.desiredState < TaskState.REMOVE);
-  world.slotsRead += wanted.length;
-  for (const task of wanted.slice(0, share))
-    world.draft.update('task', { ...task, desiredState: TaskState.REMOVE });
-  return wanted.length <= share;
+  let room = share;
+  // Each of them has a task that is wanted: of one more than the share, one is left.
+  for (const slot of someSlots(world, serviceId, share + 1))
+    for (const task of world.draft.find('task', { by: 'slot', serviceId, slot })) {
+      world.slotsRead += 1;
+      if (task.desiredState >= TaskState.REMOVE) continue;
+      if (room === 0) return false;
+      world.draft.update('task', { ...task, desiredState: TaskState.REMOVE });
+      room -= 1;
+    }
+  return true;
+}
+
+function someSlots(world: World, serviceId: string, count: number): readonly bigint[] {
+  const { restless, groups } = world.draft.slots(serviceId);
+  const quiet = groups.flatMap((group) => [
+    ...group.starting(count, () => false),
+    ...group.running(count, () => false),
+  ]);
+  return [...restless, ...quiet].slice(0, count);
 }

@@ -259,3 +259,14 @@ test('a run reads so many slots and no more, and nobody is always last', () => {
   while (slow.run().unfinished.length > 0) runs += 1;
   assert.equal(runs, 3);
 });
+
+test('a removed service costs a run what it can take away, not all that there is', () => {
+  for (const history of [0, 4]) {
+    const swarm = aged(600, history);
+    const read = tasksRead(swarm, () => swarm.remove('service', 'web'));
+    assert.ok(read <= 501 + history, `${read} tasks were read`);
+    const runner = new StageRunner(swarm.store, swarm.orchestrator);
+    while (runner.run({ now: swarm.now }).unfinished.length > 0);
+    for (const task of swarm.tasks('web')) assert.equal(task.desiredState, TaskState.REMOVE);
+  }
+});
