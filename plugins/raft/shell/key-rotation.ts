@@ -19,8 +19,11 @@ export class KeyRotation {
 
   /** New records are under a new key from now on, and old ones soon. */
   begin(disk: LogDisk): Promise<void> {
+    let hasBegun = false;
     return this.after(async () => {
-      if (await this.keys.begin()) await this.reseal(disk);
+      // Of a rotation that failed half way the rest is tried again, not its beginning.
+      hasBegun ||= await this.keys.begin();
+      if (hasBegun) await this.reseal(disk);
     });
   }
 

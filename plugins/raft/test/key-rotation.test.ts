@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import type { DataKeySet, DataKeys } from '@swarmkit/sdk/contracts/data-keys';
 import { isSwarmError } from '@swarmkit/sdk/plugin/errors';
 import { MemoryDisk } from '@swarmkit/sdk/testkit/memory-disk';
+import { TapeMachine } from '@swarmkit/sdk/testkit/tape-machine';
 import { VirtualEnv } from '@swarmkit/sdk/testkit/virtual-env';
 import { NEVER } from 'rxjs';
 import { LogCipher } from '../shell/log-cipher.js';
@@ -91,6 +92,23 @@ describe('a log under a key', () => {
     const second = await lead();
     assert.deepEqual(second.machine.tape, machine.tape);
     await second.node.stop();
+  });
+
+  it('goes on with a change of the key that a full disk has interrupted', async () => {
+    const env = new VirtualEnv('full');
+    const place = [new TapeMachine(), env, undefined, file] as const;
+    const { node } = await new SingleMember(disk.start(), {}, ...place).lead();
+    for (const text of texts(30)) await node.propose(Buffer.from(text));
+    disk.full = true;
+    node.rotateKey();
+    await env.clock.advance(100);
+    const { pending } = file.keys;
+    assert.notEqual(pending, undefined);
+    disk.full = false;
+    await env.clock.until(() => file.keys.pending === undefined);
+    assert.deepEqual([file.keys.current, file.writes], [pending, 3]);
+    checkKeys();
+    await node.stop();
   });
 
   it('goes on with a change of the key that a crash has interrupted', async () => {
