@@ -53,6 +53,21 @@ test('network create: what does not go together', async () => {
     assert.equal((await runCtl(cluster, ['network', 'create', 'n', ...flags])).code, 2);
 });
 
+test('network inspect: as many addresses as the leader would give', async () => {
+  const cluster = new FakeCluster();
+  for (const [config, room] of [
+    [{ subnet: '10.0.1.0/31' }, 2],
+    [{ subnet: '10.0.1.0/24', gateway: '10.0.1.1', range: '10.0.1.0/25' }, 126],
+    [{ subnet: '10.0.1.0/24', gateway: '10.0.1.1', range: '10.0.1.128/25' }, 127],
+    [{ subnet: '10.0.1.0/24', gateway: '10.0.1.1', reserved: { router: '10.0.1.9' } }, 252],
+  ] as const) {
+    const ipam = { configs: [config] };
+    cluster.networks = [aNetwork({ id: 'n1', spec: { annotations: { name: 'front' } }, ipam })];
+    const { out } = await runCtl(cluster, ['network', 'inspect', 'front']);
+    assert.match(out, new RegExp(`Addresses: +0 of ${room}\\n`));
+  }
+});
+
 test('network inspect: how many addresses are given, and that they are nearly used up', async () => {
   const cluster = new FakeCluster();
   const network = aNetwork({

@@ -3,6 +3,7 @@
  * the pools where it leaves that open. Gateways too: the one asked for, else the first address.
  */
 import type { SubnetRequest, SubnetsOrProblem } from '@swarmkit/sdk/contracts/ipam';
+import { boundsOf } from '@swarmkit/sdk/model/address-ranges';
 import {
   contains,
   formatIp,
@@ -16,7 +17,6 @@ import {
   parseIp,
 } from '@swarmkit/sdk/model/ip-address';
 import { IPAMConfig, IPAMConfig_AddressFamily } from '@swarmkit/sdk/wire/gen/swarmkit/types';
-import { rangeOf } from './addresses.js';
 
 /** Those of Docker's engines. */
 const defaultPools = ['10.0.0.0/8'];
@@ -99,7 +99,7 @@ const roundUp = (number: bigint, step: bigint): bigint => ((number + step - 1n) 
 function gatewayOf(config: IPAMConfig, subnet: IpNetwork): string | undefined {
   if (config.gateway !== '') return config.gateway;
   const reserved = new Set(Object.values(config.reserved));
-  const { from, to } = rangeOf(config, subnet);
+  const { from, to } = boundsOf(config, subnet);
   for (let at = from; at <= to; at++) {
     const ip = formatIp(ipOfNumber(at, subnet.address.length));
     if (!reserved.has(ip)) return ip;
