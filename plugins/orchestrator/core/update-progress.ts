@@ -38,11 +38,9 @@ export const progressOf = (table: SlotTable, slot: Slot): SlotProgress =>
 
 function lookAt(table: SlotTable, slot: Slot): SlotProgress {
   const lastDirty = slot.tasks.findLastIndex((task) => table.isDirty(task));
-  const first = slot.tasks[lastDirty + 1];
-  if (first === undefined) {
-    const outdated = table.live(slot).every((task) => table.isDirty(task));
-    return { slot, outdated, attempt: undefined, remnant: undefined };
-  }
+  // Where the clock of a new leader is behind, what it makes stands before what it replaces.
+  const first = slot.tasks[lastDirty + 1] ?? table.live(slot).find((task) => !table.isDirty(task));
+  if (first === undefined) return { slot, outdated: true, attempt: undefined, remnant: undefined };
   const limit = historyLimit(table);
   const attempt = lastDirty >= 0 || limit <= 1 ? attemptOf(table, first) : undefined;
   if (attempt?.ofThisUpdate || slot.tasks.length < limit)

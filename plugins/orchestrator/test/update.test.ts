@@ -735,3 +735,25 @@ test('progress deadline of nothing: the update pauses in the run that begins it,
   silent.advance(10_000);
   assert.match(silent.service('web').updateStatus!.message, /does not run after 10 s$/);
 });
+
+test('what a new leader made counts as under way, also when its clock says that it is older than what it replaced', () => {
+  const swarm = running({ parallelism: 2n, order: Order.START_FIRST });
+  begin(swarm);
+  const late = made(swarm);
+  assert.equal(late.length, 2);
+  swarm.changeLeader();
+  swarm.now -= 500;
+  swarm.setImage('web', 'busybox:3');
+  swarm.run();
+  swarm.now += 1;
+  swarm.run();
+  const underWay = made(swarm, 'busybox:3');
+  assert.equal(underWay.length, 2);
+  for (const task of late) assert.equal(swarm.task(task.id).desiredState, TaskState.SHUTDOWN);
+  swarm.now += 60_000;
+  swarm.settle();
+  assert.deepEqual(
+    swarm.live('web').map((task) => imageOf(task)),
+    ['busybox:3', 'busybox:3', 'busybox:3'],
+  );
+});
