@@ -108,6 +108,11 @@ describe('docker run on a network of the cluster', { skip: missing() }, () => {
     );
   const attachments = async (): Promise<readonly Task[]> =>
     (await swarm.tasks()).filter(({ spec }) => spec?.runtime?.$case === 'attachment');
+  const ids = new Map<string, string>();
+  const isOf =
+    (name: string) =>
+    ({ spec }: Task): boolean =>
+      spec?.runtime?.$case === 'attachment' && spec.runtime.value.containerId === ids.get(name);
   /** Everybody's on the network, as the store has them. */
   const held = async (): Promise<readonly string[]> =>
     (await swarm.tasks())
@@ -117,6 +122,7 @@ describe('docker run on a network of the cluster', { skip: missing() }, () => {
 
   it('starts, and has the address that the manager gave it', async () => {
     const id = await run('by-hand', 'front');
+    ids.set('by-hand', id);
     const [task] = await attachments();
     assert.deepEqual(task?.spec?.runtime, { $case: 'attachment', value: { containerId: id } });
     assert.equal(task?.nodeId, node.id);
@@ -147,6 +153,20 @@ describe('docker run on a network of the cluster', { skip: missing() }, () => {
     await run('wishes', front.id, '--ip', wanted);
     assert.equal(await addressInside('wishes'), wanted);
     assert.ok((await held()).includes(wanted));
+  });
+
+  it('is attached anew when its engine was stopped and started, and nothing is left of the time before', async () => {
+    const before = (await attachments()).map(({ id }) => id);
+    await peer.stop();
+    await peer.start();
+    await swarm.node('worker', READY);
+    await until('what was attached before is gone', async () =>
+      (await attachments()).every(({ id }) => !before.includes(id)),
+    );
+    for (const name of ['by-hand', 'wishes']) await docker('start', name);
+    const now = await attachments();
+    assert.equal(now.length, 2);
+    assert.equal(await addressInside('by-hand'), addressOf(defined(now.find(isOf('by-hand')))));
   });
 
   it('gives its address back when it is removed, and the task is gone', async () => {
