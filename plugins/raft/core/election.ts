@@ -94,6 +94,7 @@ export function handleVote(state: RaftState, message: Message): void {
     state.vote = message.from;
     state.electionElapsed = 0;
   }
+  if (granted && pre) state.endorses = true;
   // A yes is for the term that was asked about, a no tells of ours.
   const term = granted ? message.term : state.term;
   state.send({ type, to: message.from, term, reject: !granted });

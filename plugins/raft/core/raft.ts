@@ -212,6 +212,11 @@ export class Raft {
     return turnOf(this.state);
   }
 
+  /** Another member was told that it would win, and may stand any moment. */
+  get endorses(): boolean {
+    return this.state.endorses;
+  }
+
   /** The process that leads is gone, as far as can be seen. */
   leaderIsGone(): void {
     leaderIsGone(this.state);

@@ -67,6 +67,8 @@ export class RaftState {
   leader = NOBODY;
   /** Its process is, as far as the shell can see; until it is heard again. */
   leaderIsGone = false;
+  /** Somebody who asked first was told yes, and may stand any moment. */
+  endorses = false;
   configuration: Configuration;
   /** Everybody in the configuration, ourselves too. Its values mean something only on a leader. */
   readonly members = new Map<bigint, Progress>();
@@ -185,6 +187,7 @@ export class RaftState {
     this.role = role;
     this.leader = NOBODY;
     this.leaderIsGone = false;
+    this.endorses = false;
     this.votes.clear();
     this.pendingChange = 0n;
     this.transferee = NOBODY;

@@ -91,6 +91,7 @@ function hearLeader(state: RaftState, message: Message): void {
   state.electionElapsed = 0;
   state.leader = message.from;
   state.leaderIsGone = false;
+  state.endorses = false;
   if (message.type === MessageType.MsgApp) handleAppend(state, message);
   else if (message.type === MessageType.MsgHeartbeat) handleHeartbeat(state, message);
   else handleSnapshot(state, message);

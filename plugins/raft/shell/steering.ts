@@ -26,6 +26,8 @@ const CHANGE_TRIES = 3;
  */
 const NOTICE_MS = 50;
 const TURN_MS = 150;
+/** For one that was told yes to stand, also on a busy machine. */
+const ENDORSED_MS = 1_000;
 /** Entries that a member may lack and still get its vote: fewer than come during a round of the change. */
 const CAUGHT_UP_ENTRIES = 100n;
 const NONE_REFUSED = { count: 0, last: '' };
@@ -109,11 +111,15 @@ export class Steering {
       raft?.leader === raftId && !this.colleagues().isReachable(raftId) && !ending.aborted;
     if (raft === undefined || !isGone()) return;
     raft.leaderIsGone();
-    env.clock.after(NOTICE_MS + raft.turn * TURN_MS, () => {
-      if (!raft.asksFirst || !isGone()) return;
-      raft.campaign();
-      wake();
-    });
+    const askIn = (ms: number, mayWait: boolean): void => {
+      env.clock.after(ms, () => {
+        if (!raft.asksFirst || !isGone()) return;
+        if (mayWait && raft.endorses) return askIn(ENDORSED_MS, false);
+        raft.campaign();
+        wake();
+      });
+    };
+    askIn(NOTICE_MS + raft.turn * TURN_MS, true);
   }
 
   /** Leader. */
