@@ -386,7 +386,24 @@ export class Raft {
       state.term !== issued.term ||
       state.vote !== issued.vote ||
       state.log.issued < state.log.lastIndex ||
+      this.hasUnsavedChange() ||
       (incoming !== undefined && incoming !== this.issuedSnapshot)
+    );
+  }
+
+  /** Who left has forgotten its log: that its leaving was committed is known to those who stay, or to nobody. */
+  private hasUnsavedChange(): boolean {
+    const { log } = this.state;
+    const from = this.issued.commit + 1n;
+    return (
+      log.committed >= from &&
+      log
+        .slice(
+          from < log.firstIndex ? log.firstIndex : from,
+          Number.POSITIVE_INFINITY,
+          log.committed,
+        )
+        .some(({ Type }) => Type !== EntryType.EntryNormal)
     );
   }
 
