@@ -38,6 +38,8 @@ export class NodeAssignments {
   constructor(
     private readonly nodeId: string,
     private readonly values?: SecretSource,
+    /** Not to be sent yet. */
+    private readonly isHeld: (task: Task) => boolean = () => false,
   ) {}
 
   /** Everything, as the first message of a stream. */
@@ -83,7 +85,7 @@ export class NodeAssignments {
       return;
     }
     // One that the node has already is not taken from it while values are fetched again.
-    if (sent === undefined && this.values?.holds(view, stored)) return;
+    if (sent === undefined && (this.values?.holds(view, stored) || this.isHeld(stored))) return;
     if (observedState(stored) <= TaskState.RUNNING) this.acquireAll(view, stored, changes);
     if (sent === undefined || needsUpdate(sent, stored))
       changes.push(update({ $case: 'task', value: stored }));

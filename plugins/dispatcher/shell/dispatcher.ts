@@ -35,6 +35,7 @@ import {
   SessionMessages,
   sameMembers,
 } from '../core/session-message.js';
+import { settlingMs } from '../core/settling.js';
 import { checkReporter } from '../core/status-report.js';
 import { DriverCalls } from './driver-calls.js';
 import { DriverSecrets } from './driver-secrets.js';
@@ -178,14 +179,19 @@ export class Dispatcher {
   ): Promise<void> {
     const node = this.sessions.check(call.peer.nodeId, sessionId);
     const values = new DriverSecrets(this.driverCalls, (task, why) => this.reject(task, why));
-    const known = new NodeAssignments(node.nodeId, values);
+    const { clock } = this.options.env;
+    const known = new NodeAssignments(
+      node.nodeId,
+      values,
+      (task) => settlingMs(task, clock.now()) > 0,
+    );
     const view = this.options.store.view();
     await this.streaming(call, node, 'assignments', async (stream) => {
       // The first message is waited for by everything on the node, so it waits for values only so long.
-      const fetches = view
+      const awaited = view
         .find('task', { by: 'node', id: node.nodeId })
-        .flatMap((task) => this.fetchFor(task, node.nodeId, values, stream) ?? []);
-      if (fetches.length > 0 && !(await stream.sent(this.within(Promise.all(fetches))))) return;
+        .flatMap((task) => this.awaited(task, node.nodeId, values, stream));
+      if (awaited.length > 0 && !(await stream.sent(this.within(Promise.all(awaited))))) return;
       let sequence = 1;
       const head = {
         type: AssignmentsMessage_Type.COMPLETE,
@@ -196,8 +202,7 @@ export class Dispatcher {
       if (!(await stream.sent(send(whole)))) return;
       while (await stream.raised()) {
         const { tasks, volumes } = stream.take();
-        for (const id of tasks)
-          void this.fetchFor(view.get('task', id), node.nodeId, values, stream);
+        for (const id of tasks) this.awaited(view.get('task', id), node.nodeId, values, stream);
         const changes = known.increment(view, tasks, volumes);
         if (changes.length === 0) continue;
         const head = {
@@ -210,26 +215,29 @@ export class Dispatcher {
     });
   }
 
-  /**
-   * The task is looked at again when its values are here. What came to nothing is written, and told by that.
-   * Undefined where nothing is to be fetched; never rejects.
-   */
-  private fetchFor(
+  /** What is to come before the task is sent; it is looked at again then. None of it rejects. */
+  private awaited(
     task: Task | undefined,
     nodeId: string,
     values: DriverSecrets,
     stream: NodeStream,
-  ): Promise<void> | undefined {
-    if (task?.nodeId !== nodeId || observedState(task) < TaskState.ASSIGNED) return undefined;
-    const view = this.options.store.view();
-    if (!values.wants(view, task)) return undefined;
-    const fault = (error: unknown): void =>
-      this.options.run('secret values', () => Promise.reject(error));
-    return values.fetch(view, task).then((isThere) => {
-      if (!isThere) return;
+  ): readonly Promise<void>[] {
+    if (task?.nodeId !== nodeId || observedState(task) < TaskState.ASSIGNED) return [];
+    const again = (): void => {
       stream.touch('task', task.id);
       this.raise.add(stream);
-    }, fault);
+    };
+    const awaited: Promise<void>[] = [];
+    const { clock } = this.options.env;
+    const heldMs = settlingMs(task, clock.now());
+    if (heldMs > 0) awaited.push(delay(clock, heldMs).then(again));
+    const view = this.options.store.view();
+    if (!values.wants(view, task)) return awaited;
+    const fault = (error: unknown): void =>
+      this.options.run('secret values', () => Promise.reject(error));
+    // What came to nothing is written, and told by that.
+    const fetched = values.fetch(view, task).then((isThere) => (isThere ? again() : undefined));
+    return [...awaited, fetched.catch(fault)];
   }
 
   private async within(work: Promise<unknown>): Promise<void> {

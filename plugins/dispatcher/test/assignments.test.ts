@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { anAttachment, aNetwork } from '@swarmkit/sdk/testkit/fixtures';
+import { timestampFromMs } from '@swarmkit/sdk/model/time';
+import { anAttachment, aNetwork, aTask } from '@swarmkit/sdk/testkit/fixtures';
 import {
   AssignmentChange_AssignmentAction,
   type AssignmentsMessage,
@@ -14,6 +15,7 @@ import {
   TaskStatus,
   VolumePublishStatus_State,
 } from '@swarmkit/sdk/wire/gen/swarmkit/types';
+import { settleMs } from '../core/settling.js';
 import { type AgentCalls, anybody, Leader, OpenStream, taskOn, turns } from './leader.js';
 
 const { PENDING, ASSIGNED, RUNNING, COMPLETE, SHUTDOWN } = TaskState;
@@ -120,6 +122,29 @@ describe('assignments', () => {
     assert.deepEqual(changes(await stream.next()), ['-task a']);
     // What its node still says of it is of no use to anybody.
     await agent.report(session, ['a', SHUTDOWN]);
+  });
+
+  it('bring it a moment after it was placed: its engine looks once for what its node has on the network', async () => {
+    const placed = () => ({ state: ASSIGNED, appliedAt: timestampFromMs(leader.clock.now()) });
+    const stream = agent.assignments(session);
+    await stream.next();
+    leader.put(anAttachment('n1', ['front'], { id: 'a', status: placed() }));
+    leader.put(aTask({ id: 'other', nodeId: 'n1', status: placed() }));
+    assert.deepEqual(changes(await stream.next()), ['+task other'], 'others do not wait for it');
+    await leader.clock.advance(settleMs - 1);
+    assert.equal(await stream.nextIfAny(), undefined);
+    await leader.clock.advance(1);
+    assert.deepEqual(changes(await stream.next()), ['+task a']);
+    // A stream that begins waits for it: what its first message does not name is stopped.
+    leader.put(anAttachment('n1', ['front'], { id: 'b', status: placed() }));
+    const later = agent.assignments(session);
+    assert.equal(await later.nextIfAny(), undefined);
+    await leader.clock.advance(settleMs);
+    assert.deepEqual(changes(await later.next())?.toSorted(), [
+      '+task a',
+      '+task b',
+      '+task other',
+    ]);
   });
 
   it('count for each stream by itself', async () => {
