@@ -81,7 +81,8 @@ async function finish(
         return false;
       }
     },
-    { limitMs: 30_000, explain: () => String(outcome) },
+    // Longer than a create that hangs, and the next one.
+    { limitMs: 100_000, explain: () => String(outcome) },
   );
   return (await controller.containerStatus())?.pid ?? 0;
 }

@@ -30,6 +30,11 @@ export interface Stdio {
 /** runc create and start on a machine that is busy with a hundred others. */
 const START_TIMEOUT_MS = 120_000;
 /**
+ * Where the process before us died in a create, containerd's clearing away sometimes takes the new shim's log pipe
+ * along, and that shim waits for it for ever. A call that is given up ends it, and the next try is a new one.
+ */
+const CREATE_TIMEOUT_MS = 40_000;
+/**
  * containerd takes 5 s at most for each step of clearing away. Rarely it gives up and keeps a folder in
  * the way of this container's id until it is restarted; then the task fails, and its successor has
  * another id.
@@ -76,7 +81,7 @@ export class ContainerProcess {
           taskApiAddress: '',
           taskApiVersion: 0,
         },
-        { timeoutMs: START_TIMEOUT_MS },
+        { timeoutMs: CREATE_TIMEOUT_MS },
       );
       this.known = { kind: 'created', pid };
     } catch (error) {

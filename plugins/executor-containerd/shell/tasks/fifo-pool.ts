@@ -16,8 +16,12 @@ export class FifoPool {
   private filling: Promise<void> | undefined;
   private number = 0;
 
+  private readonly own: string;
+
   /** What an earlier run left in `dir` is removed before the first use. */
-  constructor(private readonly dir: string) {}
+  constructor(private readonly dir: string) {
+    this.own = join(dir, String(process.pid));
+  }
 
   /**
    * Puts a pipe at `path`. One that is there stays: a shim of an attempt that a crash cut off may hold
@@ -37,16 +41,18 @@ export class FifoPool {
   }
 
   private async fill(): Promise<void> {
-    if (this.number === 0) await rm(this.dir, { recursive: true, force: true });
-    await mkdir(this.dir, { recursive: true, mode: 0o700 });
-    const paths = Array.from({ length: BATCH }, () => join(this.dir, `${++this.number}`));
+    // A mkfifo of a process that was killed may still be at work there for a moment.
+    const patiently = { maxRetries: 10, retryDelay: 50 };
+    if (this.number === 0) await rm(this.dir, { recursive: true, force: true, ...patiently });
+    await mkdir(this.own, { recursive: true, mode: 0o700 });
+    const paths = Array.from({ length: BATCH }, () => join(this.own, `${++this.number}`));
     try {
       await run('mkfifo', ['-m', '0600', ...paths]);
     } catch (error) {
       throw new SwarmError(
         'failed-precondition',
         'CONTAINERD_FIFO',
-        `named pipes cannot be made in ${this.dir}: ${firstLine(error)}; is mkfifo (coreutils) installed?`,
+        `named pipes cannot be made in ${this.own}: ${firstLine(error)}; is mkfifo (coreutils) installed?`,
         { cause: error },
       );
     }
