@@ -5,11 +5,13 @@ import { once } from 'node:events';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type ConnectionOptions, connect } from 'node:tls';
+import type { Call } from '@swarmkit/sdk/contracts/rpc';
 import { HealthService } from '@swarmkit/sdk/wire/gen/swarmkit/health';
 import fc from 'fast-check';
 import { Crowd, DEFAULT_LIMITS, groupOf } from '../core/crowd.js';
 import { clientOf, type Running, startServer, until } from './harness.js';
 import { makeIdentity, makeRoot } from './pki.js';
+import { ProbeService } from './probe-service.js';
 
 const portOf = (running: Running): number => Number(running.remote.split(':')[1]);
 
@@ -38,6 +40,22 @@ const closed = (socket: Socket): Promise<void> =>
     if (socket.destroyed) resolve();
     else socket.resume().once('close', () => resolve());
   });
+
+/** `down` lasts until its caller goes; how many there are, and were at once. */
+function mountHolding({ server }: Running): { readonly open: number; readonly most: number } {
+  const calls = { open: 0, most: 0 };
+  const serverStream = async (_request: unknown, call: Call): Promise<void> => {
+    calls.most = Math.max(calls.most, ++calls.open);
+    if (!call.signal.aborted) await once(call.signal, 'abort');
+    calls.open--;
+  };
+  server.mount({
+    definition: ProbeService,
+    expose: ['remote'],
+    handlers: { down: { serverStream } },
+  });
+  return calls;
+}
 
 const refusals = (running: Running, reason: string) =>
   running.logged.filter(({ level, fields }) => level === 'warn' && fields.reason === reason);
@@ -103,55 +121,26 @@ test('who says nothing for too long is sent away, unless it is a node', async (t
 
 test('a thousand streams on one connection: only so many are open', async (t) => {
   const running = await startServer(t, { remote: true, limits: { callsPerConnection: 8 } });
-  const { ProbeService } = await import('./probe-service.js');
-  let open = 0;
-  let most = 0;
-  running.server.mount({
-    definition: ProbeService,
-    expose: ['remote'],
-    handlers: {
-      down: {
-        serverStream: async (_request, call) => {
-          most = Math.max(most, ++open);
-          if (!call.signal.aborted) await once(call.signal, 'abort');
-          open--;
-        },
-      },
-    },
-  });
+  const calls = mountHolding(running);
   const worker = await makeIdentity(running.root, { nodeId: 'w', role: 'worker' });
   const connection = clientOf(worker).connect(running.remote);
   const streams = Array.from({ length: 100 }, () =>
     connection.serverStream(ProbeService.down, '-')[Symbol.asyncIterator]().next(),
   );
   const ended = Promise.allSettled(streams);
-  await until(() => open === 8, 'eight are open');
+  await until(() => calls.open === 8, 'eight are open');
   const manager = clientOf(running.identity).connect(running.remote);
   t.after(() => manager.close());
   await manager.unary(HealthService.check, { service: '' }, { timeoutMs: 10_000 });
-  assert.equal(most, 8);
+  assert.equal(calls.most, 8);
   connection.close();
   await ended;
-  await until(() => open === 0, 'none is left');
+  await until(() => calls.open === 0, 'none is left');
 });
 
 test("a manager's connection has many calls and not any number: one more is refused in words", async (t) => {
   const running = await startServer(t, { remote: true, limits: { callsPerManager: 8 } });
-  const { ProbeService } = await import('./probe-service.js');
-  let open = 0;
-  running.server.mount({
-    definition: ProbeService,
-    expose: ['remote'],
-    handlers: {
-      down: {
-        serverStream: async (_request, call) => {
-          open++;
-          if (!call.signal.aborted) await once(call.signal, 'abort');
-          open--;
-        },
-      },
-    },
-  });
+  const calls = mountHolding(running);
   const connection = clientOf(running.identity).connect(running.remote);
   t.after(() => connection.close());
   const over = new AbortController();
@@ -161,7 +150,7 @@ test("a manager's connection has many calls and not any number: one more is refu
       [Symbol.asyncIterator]()
       .next();
   const streams = Promise.allSettled(Array.from({ length: 8 }, begin));
-  await until(() => open === 8, 'eight are open');
+  await until(() => calls.open === 8, 'eight are open');
   const refused = {
     kind: 'resource-exhausted',
     message:
@@ -178,7 +167,7 @@ test("a manager's connection has many calls and not any number: one more is refu
   assert.equal((await check(other)).status, 1);
   over.abort();
   await streams;
-  await until(() => open === 0, 'none is left');
+  await until(() => calls.open === 0, 'none is left');
   assert.equal((await check(connection)).status, 1);
 });
 
